@@ -1,0 +1,1 @@
+"""The local stack: engines, supervised services and sandbox providers on one machine."""

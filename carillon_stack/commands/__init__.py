@@ -1,0 +1,1 @@
+"""The commands of ``./carillon``, one file for each thing a person wants."""

@@ -1,0 +1,1 @@
+"""PostgreSQL, RabbitMQ and Redis: given by URL, or private instances of this machine's binaries."""

@@ -1,0 +1,1 @@
+"""Firebase Cloud Messaging, HTTP v1, and the OAuth2 token endpoint in front of it."""

@@ -1,0 +1,1 @@
+"""The chassis that Carillon's services stand on; it knows no service."""

@@ -1,0 +1,14 @@
+"""The one delivery pipeline: a channel supplies its address, its content and its providers."""
+
+from shared.delivery.channel import Address, ChannelKind
+from shared.delivery.provider import Provider, Receipt
+from shared.delivery.worker import DeliverySettings, delivery_resources
+
+__all__ = [
+    "Address",
+    "ChannelKind",
+    "DeliverySettings",
+    "Provider",
+    "Receipt",
+    "delivery_resources",
+]

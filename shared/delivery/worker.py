@@ -1,0 +1,127 @@
+"""Puts a channel worker together: what it stands on, in the order in which it opens."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from pydantic import Field
+
+from shared.cache import Cache, ProfileCache
+from shared.config import BrokerSettings, CacheSettings, ServiceSettings
+from shared.delivery.channel import ChannelKind
+from shared.delivery.judgement import Judge
+from shared.delivery.licence import Licences
+from shared.delivery.people import People
+from shared.delivery.pipeline import Pipeline
+from shared.delivery.pool import ProviderPool
+from shared.delivery.provider import Provider
+from shared.delivery.reception import Reception
+from shared.delivery.settler import Settler
+from shared.delivery.templates import Templates
+from shared.http import Neighbour
+from shared.messaging import Consumer, Link, Publisher
+from shared.messaging.topology import lanes, queue_of
+from shared.resilience.breaker import Breaker
+from shared.resilience.schedule import RetrySchedule
+
+Content = TypeVar("Content")
+
+_NEIGHBOUR_RECOVERY_SECONDS = 5.0
+
+
+class DeliverySettings(ServiceSettings, BrokerSettings, CacheSettings):
+    """What every channel worker reads."""
+
+    max_retry_attempts: int = Field(
+        default=3, ge=0, le=50, description="Retries after the first attempt."
+    )
+    priority_slots: int = Field(
+        default=8, ge=1, le=500, description="Sends at once on the priority lane."
+    )
+    normal_slots: int = Field(default=12, ge=1, le=500, description="The same, normal lane.")
+    bulk_slots: int = Field(default=6, ge=1, le=500, description="The same, bulk lane.")
+    prefetch_per_slot: int = Field(
+        default=12, ge=1, le=100, description="Messages held for each slot."
+    )
+
+    @property
+    def slots(self) -> tuple[int, int, int]:
+        """Sends at once on each lane, the most urgent first: none waits for another's."""
+        return self.priority_slots, self.normal_slots, self.bulk_slots
+
+
+def delivery_resources(
+    settings: DeliverySettings,
+    channel: ChannelKind[Content],
+    providers: Sequence[Provider[Content]],
+) -> list[object]:
+    """Everything that delivers one channel, in the order in which it opens."""
+    cache = Cache(settings.redis_url.get_secret_value())
+    consuming, publishing = _links(settings)
+    publisher = Publisher(publishing)
+    user_service = _neighbour(settings, "user_service", settings.user_service_url)
+    template_service = _neighbour(settings, "template_service", settings.template_service_url)
+    licences = Licences(cache)
+    slots = dict(zip(lanes(channel.name), settings.slots, strict=True))
+    pool = ProviderPool(
+        f"{channel.name}-providers",
+        providers,
+        slots,
+        failures=settings.circuit_breaker_failure_threshold,
+        recovery_seconds=settings.circuit_breaker_recovery_timeout,
+    )
+    settler = Settler(licences, publisher)
+    pipeline = Pipeline(
+        channel,
+        People(ProfileCache(cache), user_service),
+        Templates(template_service),
+        licences,
+        pool,
+        Judge(RetrySchedule(settings.max_retry_attempts), channel.on_unknown),
+    )
+    reception = Reception(pipeline, settler, publisher)
+    consumers = _consumers(settings, consuming, reception, slots)
+    for consumer in consumers:
+        pool.watch(on_out=consumer.pause, on_back=consumer.resume)
+    # Closed in reverse: first the consumers, which wait for what is in flight; last the engines.
+    return [
+        cache,
+        user_service,
+        template_service,
+        publishing,
+        consuming,
+        licences,
+        pool,
+        *consumers,
+        settler,
+    ]
+
+
+def _links(settings: DeliverySettings) -> tuple[Link, Link]:
+    url = settings.rabbitmq_url.get_secret_value()
+    consuming = Link(url, f"{settings.service_name}-consuming", essential=True)
+    return consuming, Link(url, f"{settings.service_name}-publishing")
+
+
+def _neighbour(settings: DeliverySettings, name: str, url: str) -> Neighbour:
+    token = settings.internal_service_token.get_secret_value()
+    breaker = Breaker(
+        name,
+        failures=settings.circuit_breaker_failure_threshold,
+        recovery_seconds=_NEIGHBOUR_RECOVERY_SECONDS,
+    )
+    return Neighbour(name, url, token, breaker=breaker)
+
+
+def _consumers(
+    settings: DeliverySettings, link: Link, reception: Reception, slots: Mapping[str, int]
+) -> list[Consumer]:
+    return [
+        Consumer(
+            link,
+            queue_of(lane),
+            reception.receive,
+            prefetch=count * settings.prefetch_per_slot,
+            grace_seconds=settings.grace_seconds,
+        )
+        for lane, count in slots.items()
+    ]

@@ -1,0 +1,7 @@
+"""RabbitMQ: the topology as data, one link that heals, a confirmed publisher, a consumer."""
+
+from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.link import Link
+from shared.messaging.publisher import Outgoing, Publisher
+
+__all__ = ["Consumer", "Delivery", "Link", "Outgoing", "Publisher"]

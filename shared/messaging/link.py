@@ -1,0 +1,127 @@
+"""One connection to RabbitMQ that heals: it reconnects with backoff and says so once."""
+
+import asyncio
+import contextlib
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from shared.errors import BrokerUnavailable
+from shared.messaging.topology import TOPOLOGY, Topology
+from shared.resilience.schedule import backoff
+
+log = structlog.get_logger()
+
+_CONNECT_SECONDS = 5.0
+_BACKOFF_BASE, _BACKOFF_CAP = 0.2, 3.0
+
+
+class Link:
+    """A named connection; publishing and consuming take one each.
+
+    RabbitMQ stops reading from a connection that publishes while it is out of memory or disk, and
+    acks on the same one would starve.
+
+    The library's own reconnecting connection waits a fixed time and restores topology that may
+    have changed; here, whoever uses the link opens what it needs on each new connection.
+    """
+
+    def __init__(
+        self, url: str, name: str, *, essential: bool = False, topology: Topology = TOPOLOGY
+    ) -> None:
+        self.name = name
+        self.essential = essential
+        self._url = url
+        self._topology = topology
+        self._connection: AbstractConnection | None = None
+        self._connected = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._last_error = "not connected yet"
+
+    async def open(self) -> None:
+        """Starts connecting; with `essential` it waits for the first connection, else not."""
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep())
+        if self.essential:
+            try:
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    await self._connected.wait()
+            except TimeoutError:
+                raise BrokerUnavailable(self._last_error) from None
+
+    async def close(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def ping(self) -> None:
+        if not self._connected.is_set():
+            raise BrokerUnavailable(self._last_error)
+
+    async def wait(self) -> None:
+        """Returns when there is a connection."""
+        await self._connected.wait()
+
+    async def channel(self, *, confirms: bool = False) -> AbstractChannel:
+        """A new AMQP channel; raises BrokerUnavailable at once while there is no connection."""
+        connection = self._connection
+        if connection is None or not self._connected.is_set():
+            raise BrokerUnavailable(self._last_error)
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                return await connection.channel(
+                    publisher_confirms=confirms, on_return_raises=confirms
+                )
+        except (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError) as error:
+            raise BrokerUnavailable(f"no AMQP channel: {error!r}") from error
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            try:
+                connection = await self._connect()
+            except (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError) as error:
+                self._last_error = f"{type(error).__name__}: {error}"
+                if failures == 0:
+                    log.warning("waiting for rabbitmq", link=self.name, detail=self._last_error)
+                await asyncio.sleep(backoff(failures + 1, base=_BACKOFF_BASE, cap=_BACKOFF_CAP))
+                failures += 1
+                continue
+            failures = 0
+            lost = _loss_of(connection)
+            self._connection = connection
+            self._connected.set()
+            log.info("connected to rabbitmq", link=self.name)
+            await lost.wait()
+            self._connected.clear()
+            self._connection = None
+            self._last_error = "the connection was lost"
+            log.warning("lost rabbitmq", link=self.name)
+
+    async def _connect(self) -> AbstractConnection:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            connection = await aio_pika.connect(
+                self._url,
+                timeout=_CONNECT_SECONDS,
+                client_properties={"connection_name": self.name},
+            )
+        try:
+            async with asyncio.timeout(4 * _CONNECT_SECONDS):
+                channel = await connection.channel(publisher_confirms=False)
+                await self._topology.declare(channel)
+                await channel.close()
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+
+def _loss_of(connection: AbstractConnection) -> asyncio.Event:
+    """An event that is set when the connection closes, from whichever side."""
+    lost = asyncio.Event()
+    connection.close_callbacks.add(lambda *_: lost.set())
+    return lost

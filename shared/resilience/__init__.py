@@ -1,0 +1,1 @@
+"""What stands between us and a far side that fails: breaker, retry schedule, waiting."""

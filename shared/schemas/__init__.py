@@ -1,0 +1,1 @@
+"""Wire contracts: what services say to each other and to clients."""

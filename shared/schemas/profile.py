@@ -1,0 +1,63 @@
+"""A user as a channel worker needs to know them."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.schemas.vocabulary import Channel
+
+
+class TargetKind(StrEnum):
+    """What a push target's value is."""
+
+    FCM_TOKEN = "fcm_token"  # noqa: S105 - a kind, not a secret
+
+
+class PushTarget(BaseModel):
+    """One device of a user; `id` names it for claims and timelines."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: TargetKind = TargetKind.FCM_TOKEN
+    value: str
+
+
+class Profile(BaseModel):
+    """Addresses and preferences of one user, at one version.
+
+    `version` grows with every change of the user, their preferences or devices: a send is
+    licensed only while the version it was decided on is still the newest.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: int
+    version: int
+    active: bool = True
+    email: str | None = None
+    phone_number: str | None = None
+    devices: tuple[PushTarget, ...] = ()
+    language: str | None = None
+    timezone: str | None = None
+    enabled: frozenset[Channel] = Field(default_factory=lambda: frozenset(Channel))
+
+
+class ProfileQuestion(BaseModel):
+    """Look-up of many profiles at once."""
+
+    user_ids: list[int] = Field(max_length=1000)
+
+
+class ProfileAnswer(BaseModel):
+    """The profiles that exist; an id that is missing here is an unknown user."""
+
+    profiles: list[Profile]
+
+
+class DeadDevice(BaseModel):
+    """A provider called a device's token dead: it is switched off if it still has this value."""
+
+    user_id: int
+    device_id: str
+    value: str

@@ -1,0 +1,83 @@
+"""create_app: from settings, resources and routes to an application with everything around it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from shared.config import ServiceSettings
+from shared.schemas.access import Caller
+from shared.schemas.envelope import Failure
+from shared.service import failures
+from shared.service.access import Access, Authenticator
+from shared.service.body import BodyGuard
+from shared.service.observed import Observed
+from shared.service.probes import probes
+from shared.service.resources import Resource, Resources
+
+log = structlog.get_logger()
+
+_STARTUP_PATIENCE_SECONDS = 10.0
+
+
+async def _nobody(_key: str) -> Caller | None:
+    return None
+
+
+def create_app(
+    settings: ServiceSettings,
+    *,
+    description: str,
+    resources: Sequence[Resource],
+    routers: Sequence[APIRouter] = (),
+    authenticate: Authenticator = _nobody,
+    open_loopback: bool = False,
+) -> FastAPI:
+    """An application that opens its resources, answers in the envelope and shows its health.
+
+    While it starts, connections wait; after some seconds without an engine it serves anyway, so
+    that callers are told 503 instead of waiting, and goes on opening.
+    """
+    name = settings.service_name
+    opened = Resources(name, resources)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        opening = asyncio.create_task(opened.open())
+        await asyncio.wait([opening], timeout=_STARTUP_PATIENCE_SECONDS)
+        log.info("serving", ready=opened.all_open)
+        try:
+            yield
+        finally:
+            opening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await opening
+            await opened.close()
+            log.info("stopped")
+
+    app = FastAPI(
+        title=f"Carillon {name.replace('_', ' ')}",
+        description=description,
+        version="0.1.0",
+        lifespan=lifespan,
+        responses={"4XX": {"model": Failure}, "5XX": {"model": Failure}},
+        generate_unique_id_function=_operation_id,
+        separate_input_output_schemas=False,
+    )
+    app.state.access = Access(
+        authenticate, settings.internal_service_token, open_loopback=open_loopback
+    )
+    failures.register(app)
+    app.include_router(probes(name, opened))
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(BodyGuard)
+    app.add_middleware(Observed)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

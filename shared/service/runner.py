@@ -1,0 +1,35 @@
+"""run: one process of a service, until SIGTERM."""
+
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared.config import ServiceSettings
+from shared.observability import logs
+
+BACKLOG = 4096
+
+
+def run(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serves `app`; at SIGTERM it finishes what is in flight within the grace time."""
+    logs.configure(settings.service_name, settings.log_level)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port or settings.default_port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(settings.grace_seconds),
+    )
+    inherited = None
+    if settings.listen_fd is not None:
+        inherited = [socket.socket(fileno=settings.listen_fd)]
+    uvicorn.Server(config).run(sockets=inherited)

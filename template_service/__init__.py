@@ -1,0 +1,1 @@
+"""Templates in versions and languages: kept, checked, tried, and handed to those who send."""

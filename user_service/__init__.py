@@ -1,0 +1,1 @@
+"""Who can be notified: users, contact addresses, devices and preferences."""
