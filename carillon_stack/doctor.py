@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from carillon_stack.engines import choice, install, postgres, rabbitmq, redis
+from carillon_stack.engines import choice, debian, install, postgres, rabbitmq, redis
 from carillon_stack.errors import StackError
 from carillon_stack.facts import Facts
 from carillon_stack.home import Home
@@ -99,7 +99,9 @@ def _engines(environment: Mapping[str, str]) -> Iterator[Finding]:
         elif install.is_here(name) and (path := find()):
             yield Finding(label, healthy=True, found=_version_of(path / program))
         else:
-            yield Finding(label, False, "not installed", install.remedy([name]))
+            installable = debian.can_install()
+            found = "not installed" + "; ./carillon up brings it with apt-get" * installable
+            yield Finding(label, installable, found, install.remedy([name]))
 
 
 def _version_of(binary: Path) -> str:

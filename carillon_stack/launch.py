@@ -1,8 +1,11 @@
 """Become a program: the step between supervisord and what it runs.
 
-supervisord starts ``python launch.py SPECIFICATION RECORD [SOCKET]``. This notes the process in
-RECORD, so that it can be found again if supervisord dies, and turns into the program: same
+supervisord starts ``python launch.py SPECIFICATION FOLDER [SOCKET]``. This notes the process in
+FOLDER, so that it can be found again if supervisord dies, and turns into the program: same
 process id, nothing left of Python in memory. Only the standard library, to start quickly.
+
+``python launch.py close SOCKET`` is its counterpart: a listening socket that supervisord keeps
+for a program refuses connections from then on, until the program starts again.
 """
 
 import json
@@ -11,6 +14,7 @@ import pwd
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 # A program that ends at once is started again at this pace, without giving up.
@@ -27,10 +31,10 @@ def started_ticks(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[19])
 
 
-def main(specification_file: str, record_file: str, listener: str = "") -> None:
+def main(specification_file: str, folder: str, listener: str = "") -> None:
     """Read the specification, wait for what it needs, and become the program."""
     specification = json.loads(Path(specification_file).read_text())
-    record = Path(record_file)
+    record = Path(folder) / f"{os.environ['SUPERVISOR_PROCESS_NAME']}.json"
     pace(record)
     note(record, specification, os.getpid())
     if specification["after_port"]:
@@ -42,6 +46,12 @@ def main(specification_file: str, record_file: str, listener: str = "") -> None:
     os.chdir(specification["directory"])
     command = specification["command"]
     os.execvpe(command[0], command, specification["environment"])  # noqa: S606 - no shell wanted
+
+
+def close(listener: str) -> None:
+    """Stop listening, for all who share the socket; `hand_over` listens again."""
+    with socket.socket(fileno=int(listener)) as shared, suppress(OSError):
+        shared.shutdown(socket.SHUT_RDWR)
 
 
 def pace(record: Path) -> None:
@@ -90,4 +100,7 @@ def become(user: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1] == "close":
+        close(sys.argv[2])
+    else:
+        main(*sys.argv[1:])

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,57 +9,14 @@ import xmlrpc.client
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from carillon_stack import launch, processes
+from carillon_stack import launch, processes, unix_rpc
+from carillon_stack.configuration import CLOSED, Configuration, listen
 from carillon_stack.deadline import wait_until
 from carillon_stack.errors import StackError
-from carillon_stack.home import Home, write_private
+from carillon_stack.home import Home
 from carillon_stack.programs import Program, Stage
-
-# supervisord closes every descriptor below `minfds` in itself and in its children.
-# Listening sockets lie above, so they stay open while it runs and every start inherits them.
-CLOSED_BELOW = 256
-FIRST_LISTENER = 300
-
-DAEMON = """\
-[supervisord]
-nodaemon = true
-minfds = {closed_below}
-logfile = {logs}/supervisord.log
-logfile_maxbytes = 2MB
-logfile_backups = 1
-pidfile = {run}/supervisord.pid
-identifier = carillon
-{user}
-[unix_http_server]
-file = {socket}
-chmod = 0600
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
-
-# `startsecs = 0`: supervisord's own back-off grows without bound; `launch` sets the pace.
-PROGRAM = """
-[program:{name}]
-command = {command}
-process_name = %(program_name)s_%(process_num)d
-numprocs = {processes}
-priority = {stage}
-autostart = {autostart}
-autorestart = true
-startsecs = 0
-startretries = 1000000000
-stopsignal = {stop_signal}
-stopwaitsecs = {grace}
-killasgroup = true
-redirect_stderr = true
-stdout_logfile = {logs}/%(program_name)s_%(process_num)d.log
-stdout_logfile_maxbytes = 10MB
-stdout_logfile_backups = 2
-"""
 
 
 @dataclass(frozen=True)
@@ -83,9 +39,9 @@ class Supervisor:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._run = home.folder("run")
-        self._socket = home.socket("supervisor.sock")
-        self._configuration = self._run / "supervisord.conf"
+        self._configuration = Configuration(home)
+        self._run = self._configuration.run
+        self._daemon: subprocess.Popen[bytes] | None = None
 
     # -- life ---------------------------------------------------------------
 
@@ -99,11 +55,17 @@ class Supervisor:
 
     def start(self, programs: Sequence[Program], *, at_once: Collection[Stage]) -> None:
         """Start supervisord, and with it the programs of the stages that start at once."""
-        listening = self._write(programs, at_once)
-        sockets = [_listen(port, FIRST_LISTENER + place) for place, port in enumerate(listening)]
+        self._configuration.write(programs, at_once)
+        sockets = listen(programs)
         with (self._home.logs / "supervisord.out").open("wb") as output:
-            daemon = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._configuration)],
+            self._daemon = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "supervisor.supervisord",
+                    "-c",
+                    str(self._configuration.path),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -114,8 +76,8 @@ class Supervisor:
             )
         for descriptor in sockets:
             os.close(descriptor)
-        self._note(daemon.pid)
-        wait_until(lambda: self.alive() or daemon.poll() is not None, seconds=30)
+        self._note(self._daemon.pid)
+        wait_until(lambda: self.alive() or self._ended(), seconds=30)
         if not self.alive():
             raise StackError(f"supervisord did not start; see {self._home.logs}/supervisord.out")
 
@@ -130,6 +92,11 @@ class Supervisor:
             if daemon:
                 wait_until(lambda: not daemon.lives(), seconds=30)
         self.end_leftovers()
+        self._ended()
+
+    def _ended(self) -> bool:
+        """Tell whether the supervisord that this object started is gone; reap it."""
+        return self._daemon is not None and self._daemon.poll() is not None
 
     def end_leftovers(self) -> None:
         """End processes of this home that no supervisord watches over."""
@@ -156,6 +123,7 @@ class Supervisor:
                 since=now - (row["now"] - row["start"]),
             )
             for row in rows
+            if not row["group"].endswith(CLOSED)
         ]
 
     def itself(self) -> ProcessState:
@@ -183,10 +151,16 @@ class Supervisor:
         self._call("supervisor.startProcess", f"{process.program}:{process.name}", False)
 
     def stop_programs(self, names: Collection[str]) -> None:
-        """Stop all processes of some programs together; return when they are gone."""
+        """Stop all processes of some programs together; return when they are gone.
+
+        Their ports refuse connections until they are started again.
+        """
         for name in names:
             self._call("supervisor.stopProcessGroup", name, False)
         self._until_gone(lambda state: state.program in names)
+        for name in names:
+            with suppress(xmlrpc.client.Fault):  # it has no port
+                self._call("supervisor.startProcess", f"{name}{CLOSED}", True)
 
     def stop_process(self, process: ProcessState) -> None:
         """Stop one process; return when it is gone."""
@@ -199,8 +173,10 @@ class Supervisor:
 
     def update(self, programs: Sequence[Program]) -> set[str]:
         """Take over a new definition of the programs; return those whose processes are outdated."""
-        outdated = {program.name for program in programs if self._is_outdated(program)}
-        self._write(programs, at_once={Stage.ENGINES, Stage.SANDBOX})
+        outdated = {
+            program.name for program in programs if self._configuration.is_outdated(program)
+        }
+        self._configuration.write(programs, at_once={Stage.ENGINES, Stage.SANDBOX})
         _, changed, _ = self._call("supervisor.reloadConfig")[0]
         for name in changed:
             self.stop_programs([name])
@@ -208,88 +184,14 @@ class Supervisor:
             self._call("supervisor.addProcessGroup", name)
         return outdated - set(changed)
 
-    def _is_outdated(self, program: Program) -> bool:
-        try:
-            return self._specification(program).read_text() != program.specification()
-        except FileNotFoundError:
-            return True
-
-    def _specification(self, program: Program) -> Path:
-        return self._run / f"{program.name}.specification"
-
     def _stages(self) -> list[tuple[str, int]]:
         rows = self._call("supervisor.getAllConfigInfo")
-        return sorted({(row["group"], row["group_prio"]) for row in rows})
-
-    # -- configuration --------------------------------------------------------
-
-    def _write(self, programs: Sequence[Program], at_once: Collection[Stage]) -> list[int]:
-        """Write configuration and specifications; return the ports to listen on, in order."""
-        listening = [program.port for program in programs if program.port is not None]
-        text = DAEMON.format(
-            closed_below=CLOSED_BELOW,
-            logs=self._home.logs,
-            run=self._run,
-            socket=self._socket,
-            user="user = root\n" if os.geteuid() == 0 else "",
-        )
-        for program in programs:
-            specification = self._specification(program)
-            write_private(specification, program.specification())
-            record = self._run / f"{program.name}_%(process_num)d.json"
-            command = [sys.executable, "-I", "-S", launch.__file__, str(specification), str(record)]
-            if program.port is not None:
-                command.append(str(FIRST_LISTENER + listening.index(program.port)))
-            text += PROGRAM.format(
-                name=program.name,
-                command=" ".join(f'"{part}"' for part in command),
-                processes=program.processes,
-                stage=int(program.stage),
-                autostart=str(program.stage in at_once).lower(),
-                stop_signal=program.stop_signal,
-                grace=program.grace,
-                logs=self._home.logs,
-            )
-        write_private(self._configuration, text)
-        return listening
+        found = {(row["group"], row["group_prio"]) for row in rows}
+        return sorted(pair for pair in found if not pair[0].endswith(CLOSED))
 
     def _note(self, pid: int) -> None:
         specification = {"stage": 1000, "stop_signal": "KILL", "grace": 5}
         launch.note(self._run / "supervisord.json", specification, pid)
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        with xmlrpc.client.ServerProxy(
-            "http://carillon", transport=_UnixTransport(self._socket)
-        ) as proxy:
-            return getattr(proxy, method)(*arguments)
-
-
-def _listen(port: int, descriptor: int) -> int:
-    """Bind a port of loopback and return its socket under the given descriptor."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(launch.BACKLOG)
-        return os.dup2(listener.fileno(), descriptor)
-
-
-class _UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC over a Unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def make_connection(self, _host: Any) -> http.client.HTTPConnection:
-        return _UnixConnection(self._path)
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("carillon", timeout=120)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        return unix_rpc.call(self._configuration.socket, method, *arguments)

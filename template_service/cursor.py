@@ -21,9 +21,9 @@ def key_of(cursor: str | None) -> str | None:
         padded = cursor + "=" * (-len(cursor) % 4)
         key = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        raise unknown_cursor() from None
+        raise _unknown_cursor() from None
     if not key.isprintable() or not 0 < len(key) <= _LONGEST:
-        raise unknown_cursor()
+        raise _unknown_cursor()
     return key
 
 
@@ -33,11 +33,11 @@ def number_of(cursor: str | None) -> int | None:
     if key is None:
         return None
     if not (key.isascii() and key.isdigit() and len(key) <= 10 and 0 < int(key) < 2**31):
-        raise unknown_cursor()
+        raise _unknown_cursor()
     return int(key)
 
 
-def unknown_cursor() -> Unprocessable:
+def _unknown_cursor() -> Unprocessable:
     return Unprocessable(
         "The cursor is not one that this list gave.",
         [FieldProblem("cursor", "is not a `next_cursor` of this list")],

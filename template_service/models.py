@@ -2,9 +2,9 @@
 
 from sqlalchemy import (
     Boolean,
-    CheckConstraint,
     Column,
     DateTime,
+    Enum,
     ForeignKey,
     Index,
     Integer,
@@ -16,20 +16,28 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from shared.schemas.vocabulary import Channel
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
         "pk": "pk_%(table_name)s",
     }
+)
+
+_channel = Enum(
+    Channel,
+    native_enum=False,
+    length=16,
+    values_callable=lambda channels: [channel.value for channel in channels],
 )
 
 templates = Table(
     "templates",
     metadata,
     Column("template_id", Text, primary_key=True),
-    Column("channel", Text, nullable=False),
+    Column("channel", _channel, nullable=False),
     Column("active", Boolean, nullable=False, server_default=true()),
     Column("latest_version", Integer, nullable=False),
     Column(
@@ -40,7 +48,6 @@ templates = Table(
     ),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    CheckConstraint("cardinality(languages) > 0", name="has_a_language"),
 )
 
 template_versions = Table(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from carillon_stack.sandbox.faults import FAULT_LIST, FaultTable
@@ -27,57 +27,69 @@ class MessageQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=NEWEST)] = 100
 
 
-def api_routes(store: MessageStore, faults: FaultTable) -> list[BaseRoute]:
+class SandboxApi:
     """Routes for people and tests; the providers' own are the emulators'."""
 
-    async def list_messages(request: Request) -> Response:
+    def __init__(self, store: MessageStore, faults: FaultTable) -> None:
+        self._store = store
+        self._faults = faults
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/messages", self._list, methods=["GET"]),
+            Route("/messages", self._delete, methods=["DELETE"]),
+            Route("/messages.ndjson", self._list_heads, methods=["GET"]),
+            Route("/messages/{id}", self._read, methods=["GET"]),
+            Route("/messages/{id}/source", self._read_source, methods=["GET"]),
+            Route("/stats", self._stats, methods=["GET"]),
+            Route("/faults", self._read_faults, methods=["GET"]),
+            Route("/faults", self._replace_faults, methods=["PUT"]),
+            *(Route(path, _probe, methods=["GET"]) for path in ("/livez", "/readyz", "/health")),
+        ]
+
+    async def _list(self, request: Request) -> Response:
         query = MessageQuery.model_validate(dict(request.query_params))
-        found = store.newest(query.channel, query.to, query.limit)
+        found = self._store.newest(query.channel, query.to, query.limit)
         return await run_in_threadpool(_json, found)
 
-    async def read_message(request: Request) -> Response:
-        found = store.find(request.path_params["id"])
+    async def _list_heads(self, _: Request) -> Response:
+        return StreamingResponse(self._store.heads(), media_type="application/x-ndjson")
+
+    async def _read(self, request: Request) -> Response:
+        found = self._store.find(request.path_params["id"])
         if found is None:
             return JSONResponse({"error": "no such message among the newest"}, 404)
         return JSONResponse(shown(found))
 
-    async def read_source(request: Request) -> Response:
-        found = store.find(request.path_params["id"])
+    async def _read_source(self, request: Request) -> Response:
+        found = self._store.find(request.path_params["id"])
         if found is None or "raw" not in found.content:
             return JSONResponse({"error": "no such email among the newest"}, 404)
         return Response(found.content["raw"].encode("latin-1"), media_type="text/plain")
 
-    async def delete_messages(_: Request) -> Response:
-        await store.clear()
+    async def _delete(self, _: Request) -> Response:
+        await self._store.clear()
         return Response(status_code=204)
 
-    async def stats(_: Request) -> Response:
-        return JSONResponse(store.stats())
+    async def _stats(self, _: Request) -> Response:
+        return JSONResponse(self._store.stats())
 
-    async def read_faults(_: Request) -> Response:
-        return JSONResponse([fault.model_dump(mode="json") for fault in faults.faults])
+    async def _read_faults(self, _: Request) -> Response:
+        return JSONResponse([fault.model_dump(mode="json") for fault in self._faults.faults])
 
-    async def replace_faults(request: Request) -> Response:
-        faults.replace(FAULT_LIST.validate_json(await request.body()))
-        return await read_faults(request)
-
-    return [
-        Route("/messages", list_messages, methods=["GET"]),
-        Route("/messages", delete_messages, methods=["DELETE"]),
-        Route("/messages/{id}", read_message, methods=["GET"]),
-        Route("/messages/{id}/source", read_source, methods=["GET"]),
-        Route("/stats", stats, methods=["GET"]),
-        Route("/faults", read_faults, methods=["GET"]),
-        Route("/faults", replace_faults, methods=["PUT"]),
-        *(Route(path, _probe, methods=["GET"]) for path in ("/livez", "/readyz", "/health")),
-    ]
+    async def _replace_faults(self, request: Request) -> Response:
+        self._faults.replace(FAULT_LIST.validate_json(await request.body()))
+        return await self._read_faults(request)
 
 
 def explain_invalid(_: Request, error: Exception) -> Response:
     """A 422 that names each field and what is wrong with it."""
     problems = error.errors() if isinstance(error, ValidationError) else []
     fields = [
-        {"path": ".".join(map(str, problem["loc"])), "problem": problem["msg"].removeprefix("Value error, ")}
+        {
+            "path": ".".join(map(str, problem["loc"])),
+            "problem": problem["msg"].removeprefix("Value error, "),
+        }
         for problem in problems
     ]
     return JSONResponse({"error": "validation_failed", "fields": fields}, 422)

@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
+from starlette.middleware import Middleware
 
-from carillon_stack.sandbox.api import api_routes, explain_invalid
+from carillon_stack.sandbox.api import SandboxApi, explain_invalid
 from carillon_stack.sandbox.emulator import Emulator
 from carillon_stack.sandbox.faults import FaultTable
 from carillon_stack.sandbox.fcm.emulator import FcmEmulator
@@ -39,7 +39,7 @@ def emulators(settings: SandboxSettings, reception: Reception) -> list[Emulator]
     ]
 
 
-def create_app(store: MessageStore, faults: FaultTable, providers: Sequence[Emulator]) -> ASGIApp:
+def create_app(store: MessageStore, faults: FaultTable, providers: Sequence[Emulator]) -> Starlette:
     """The HTTP side; entering its lifespan opens the emulators' own ports."""
 
     @asynccontextmanager
@@ -52,10 +52,10 @@ def create_app(store: MessageStore, faults: FaultTable, providers: Sequence[Emul
             yield
 
     routes = [route for provider in providers for route in provider.routes()]
-    app = Starlette(
-        routes=[*routes, *api_routes(store, faults), *inbox_routes(store)],
+    return Starlette(
+        routes=[*routes, *SandboxApi(store, faults).routes(), *inbox_routes(store)],
         exception_handlers={ValidationError: explain_invalid},
+        middleware=[Middleware(ResetWhenDropped)],
         lifespan=lifespan,
         max_body_size=1_048_576,
     )
-    return ResetWhenDropped(app)

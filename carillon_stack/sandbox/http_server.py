@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 
@@ -28,7 +29,7 @@ class ResetWhenDropped:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
-        except Dropped:
+        except (Dropped, asyncio.CancelledError):  # cancelled: still unanswered when told to stop
             reset(scope["state"]["transport"])
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -43,7 +44,7 @@ async def serve(app: ASGIApp, host: str, port: int, inherited: int | None) -> No
         http=_TransportInScope,
         access_log=False,
         log_level="warning",
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=1,
     )
     sockets = None if inherited is None else [socket.socket(fileno=inherited)]
     server = uvicorn.Server(config)

@@ -69,6 +69,19 @@ class Journal:
         os.ftruncate(self._file, offset)
         self._size = offset
 
+    def lines(self) -> Iterator[bytes]:
+        """Every line on disk by now, oldest first; safe to iterate in another thread.
+
+        A `clear` meanwhile ends it early.
+        """
+        rest = self._size
+        with self._path.open("rb") as file:
+            for line in file:
+                rest -= len(line)
+                if rest < 0:
+                    return
+                yield line
+
     def read(self, span: Span) -> bytes:
         """One line back, as it was written."""
         return os.pread(self._file, span.length, span.offset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from carillon_stack.sandbox.journal import Journal, Span
 from carillon_stack.sandbox.messages import CHANNELS, Channel, Message
 
 NEWEST = 20_000
+HEADS_IN_A_BLOCK = 1_000
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +77,15 @@ class MessageStore:
     def find(self, message_id: str) -> Message | None:
         """One of the newest messages by its id."""
         return next((self._read(e) for e in reversed(self._index) if e.id == message_id), None)
+
+    def heads(self) -> Iterator[bytes]:
+        """Blocks of lines for all messages, oldest first: each one's fields without its content.
+
+        For another thread: it reads the disk.
+        """
+        heads = (line.partition(b"\t")[0] for line in self._journal.lines())
+        while block := list(islice(heads, HEADS_IN_A_BLOCK)):
+            yield b"".join(head + b"\n" for head in block if head.startswith(b"{"))
 
     def stats(self) -> dict[str, Any]:
         """Counts since the last `clear`; rejected tries since the process began, if later."""

@@ -29,6 +29,17 @@ class RestartedError(RedisError):
     """Redis is not the run that the keys at hand were made for."""
 
 
+class _Pool(BlockingConnectionPool):
+    """A bounded pool that has each connection greeted, whenever it is made anew."""
+
+    greet: Callable[[AbstractConnection], Awaitable[None]]
+
+    def make_connection(self) -> AbstractConnection:
+        connection: AbstractConnection = super().make_connection()  # type: ignore[no-untyped-call]
+        connection.register_connect_callback(self.greet)  # type: ignore[no-untyped-call]
+        return connection
+
+
 class Cache:
     """Client of one Redis; a resource that heals by itself.
 
@@ -59,17 +70,17 @@ class Cache:
         self._breaker = breaker or Breaker(
             self.name, failures=2, recovery_seconds=1.0, counts=_NOT_REACHED
         )
-        self._pool = BlockingConnectionPool.from_url(
+        self._pool = _Pool.from_url(
             url,
             max_connections=max_connections,
             timeout=None,  # the deadline of `_reaching` bounds this wait too
             socket_timeout=None,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
-            redis_connect_func=self._greet,
             driver_info=None,
             protocol=2,
         )
+        self._pool.greet = self._greet
         self._redis = Redis(connection_pool=self._pool)
         self._execute: Callable[..., Awaitable[Any]] = self._redis.execute_command
         self._run_id: str | None = None
@@ -177,7 +188,6 @@ class Cache:
     async def _greet(self, connection: AbstractConnection) -> None:
         """Learns which run of Redis a new connection leads to."""
         try:
-            await connection.on_connect()
             await connection.send_command("INFO", "server")
             facts = _facts(await connection.read_response())
         except BaseException:

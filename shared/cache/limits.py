@@ -127,6 +127,9 @@ class LocalWindows:
         self._clock = clock
         self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._windows)
+
     def take(self, bucket: str) -> tuple[bool, int, float]:
         """Whether it is allowed, uses in this window, seconds until the window ends."""
         now = self._clock()

@@ -2,6 +2,7 @@
 
 from shared.delivery.channel import Address, ChannelKind
 from shared.delivery.provider import Provider, Receipt
+from shared.delivery.unconfigured import UnconfiguredProvider
 from shared.delivery.worker import DeliverySettings, delivery_resources
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "DeliverySettings",
     "Provider",
     "Receipt",
+    "UnconfiguredProvider",
     "delivery_resources",
 ]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import uuid4
 
+from shared.background import Background, Job
 from shared.batching import Gatherer
 from shared.cache import Cache, profile_key
 from shared.delivery.outcome import OUTCOME, Outcome
@@ -87,35 +88,32 @@ class _Application:
     on_unknown: str
 
 
-class Licences:
-    """Takes and settles claims for one worker process; a resource, for it keeps a lease."""
+class Licences(Background):
+    """Takes and settles claims for one worker process, and keeps its lease."""
 
     name = "claims"
-    essential = False
 
     def __init__(self, cache: Cache) -> None:
+        super().__init__()
         self._cache = cache
         self._owner = uuid4().hex
         self._take = cache.script(_TAKE)
         self._settle = cache.script(_SETTLE)
         self._return = cache.script(_RETURN)
         self._applications = Gatherer(self._apply, max_items=500, max_running=2)
-        self._keeper: asyncio.Task[None] | None = None
+
+    def jobs(self) -> Sequence[Job]:
+        return (self._keep,)
 
     async def open(self) -> None:
         with contextlib.suppress(CacheUnavailable):
             await self._renew()
-        self._keeper = asyncio.create_task(self._keep())
+        await super().open()
 
     async def close(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await super().close()
         with contextlib.suppress(CacheUnavailable):
             await self._cache.command("DEL", self._lease_key(self._owner))
-
-    async def ping(self) -> None:
-        """Redis answers for itself; without it workers go on unclaimed."""
 
     async def apply(
         self, message: NotificationMessage, device: str, *, version: int, on_unknown: str
@@ -149,7 +147,7 @@ class Licences:
 
     async def _apply(self, applications: list[_Application]) -> Sequence[Ruling]:
         lease_prefix = self._lease_key("")
-        calls = [
+        calls: list[tuple[list[str], list[str | int]]] = [
             (
                 [a.claim, profile_key(self._cache, a.user_id)],
                 [self._owner, lease_prefix, str(a.version), CLAIM_TTL_SECONDS, a.on_unknown],

@@ -122,8 +122,7 @@ class Pipeline(Generic[Content]):
     ) -> Result:
         try:
             async with self._pool.slots[lane(message.channel, message.priority)]:
-                if self._pool.is_out and not several:
-                    raise NotNow
+                self._check_pool(several=several)
                 outcome = await self._send(message, ready, address)
         except NotNow:
             raise
@@ -134,6 +133,11 @@ class Pipeline(Generic[Content]):
                 )
             outcome = self._judged(error, message)
         return Result(address.device, outcome)
+
+    def _check_pool(self, *, several: bool) -> None:
+        """A lone copy that nothing was done for can wait in its queue."""
+        if self._pool.is_out and not several:
+            raise NotNow
 
     async def _send(self, message: NotificationMessage, ready: _Ready, address: Address) -> Outcome:
         """Sends under a licence; a profile that changed meanwhile is decided on again."""
@@ -177,7 +181,8 @@ class Pipeline(Generic[Content]):
     def _judged(self, error: Exception, message: NotificationMessage) -> Outcome:
         if not isinstance(error, ProviderError | NeighbourUnavailable | RenderingError):
             log.error("unexpected error in a delivery", id=str(message.id), exc_info=error)
-        return self._judge.outcome(error, message, datetime.now(UTC), None)
+        provider = getattr(error, "provider", None)
+        return self._judge.outcome(error, message, datetime.now(UTC), provider)
 
 
 def _sent(receipt: Receipt, takes: int) -> Sent:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -25,10 +26,33 @@ Content = TypeVar("Content")
 _NOT_REACHED = (ProviderUnavailable, ProviderMisconfigured)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Member(Generic[Content]):
     provider: Provider[Content]
     breaker: Breaker
+    trouble: ProviderError | None = None
+
+    @asynccontextmanager
+    async def guard(self) -> AsyncIterator[None]:
+        """The breaker's guard; what kept us from the provider is remembered until it is reached."""
+        try:
+            async with self.breaker.guard():
+                yield
+        except _NOT_REACHED as error:
+            self.trouble = error
+            raise
+        except ProviderError:
+            self.trouble = None
+            raise
+        else:
+            self.trouble = None
+
+    @property
+    def complaint(self) -> str | None:
+        """What an operator should know; a single failure is nothing yet."""
+        if self.breaker.state != "closed":
+            return f"{self.provider.name} is paused after repeated failures: {self.trouble}"
+        return str(self.trouble) if isinstance(self.trouble, ProviderMisconfigured) else None
 
 
 class ProviderPool(Generic[Content]):
@@ -66,6 +90,7 @@ class ProviderPool(Generic[Content]):
         self.slots = {lane: asyncio.Semaphore(count) for lane, count in slots.items()}
         self._on_out: list[Callable[[], None]] = []
         self._on_back: list[Callable[[], None]] = []
+        self._first_look: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
         for member in self._members:
             member.breaker.on_opened(self._check)
@@ -81,19 +106,22 @@ class ProviderPool(Generic[Content]):
     async def open(self) -> None:
         for member in self._members:
             await member.provider.open()
+        # A wrong password is known before the first message, and nothing waits for that.
+        self._first_look = asyncio.create_task(self._probe_all())
 
     async def close(self) -> None:
-        if self._probing is not None:
-            self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
+        tasks = [task for task in (self._first_look, self._probing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for member in self._members:
             await member.provider.close()
 
     async def ping(self) -> None:
-        """Raises while a provider is paused, naming it."""
-        paused = [m.breaker.name for m in self._members if m.breaker.state != "closed"]
-        if paused:
-            raise ProviderUnavailable(f"paused after repeated failures: {', '.join(paused)}")
+        """Raises while a provider is paused or misconfigured, saying why."""
+        complaints = [c for c in (member.complaint for member in self._members) if c]
+        if complaints:
+            raise ProviderUnavailable("; ".join(complaints))
 
     async def send(self, content: Content, *, key: str) -> Receipt:
         """Sends through the first provider that can be reached.
@@ -104,15 +132,17 @@ class ProviderPool(Generic[Content]):
         failure: Exception | None = None
         for member in self._members:
             try:
-                async with member.breaker.guard():
+                async with member.guard():
                     return await _timed(member.provider, content, key)
             except BreakerOpen as error:
                 failure = failure or error
             except _NOT_REACHED as error:
-                log.warning(
-                    "provider not reached", provider=member.provider.name, detail=str(error)
-                )
+                name = member.provider.name
+                log.warning("provider not reached", provider=name, detail=str(error))
                 failure = error
+            except ProviderError as error:
+                error.provider = member.provider.name
+                raise
         raise ProviderUnavailable(str(failure)) from failure
 
     def _check(self) -> None:
@@ -126,17 +156,20 @@ class ProviderPool(Generic[Content]):
         while self.is_out:
             waits = [member.breaker.retry_after for member in self._members]
             await asyncio.sleep(max(0.05, min(waits)))
-            for member in self._members:
-                try:
-                    async with member.breaker.guard():
-                        await member.provider.probe()
-                except (ProviderError, BreakerOpen) as error:
-                    log.info("probe failed", provider=member.provider.name, detail=str(error))
-                except Exception:
-                    log.exception("probe met a bug", provider=member.provider.name)
+            await self._probe_all()
         log.info("a provider is back: the lanes resume", pool=self.name)
         for tell in self._on_back:
             tell()
+
+    async def _probe_all(self) -> None:
+        for member in self._members:
+            try:
+                async with member.guard():
+                    await member.provider.probe()
+            except (ProviderError, BreakerOpen) as error:
+                log.warning("probe failed", provider=member.provider.name, detail=str(error))
+            except Exception:
+                log.exception("probe met a bug", provider=member.provider.name)
 
 
 async def _timed(provider: Provider[Content], content: Content, key: str) -> Receipt:

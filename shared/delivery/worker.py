@@ -17,15 +17,13 @@ from shared.delivery.provider import Provider
 from shared.delivery.reception import Reception
 from shared.delivery.settler import Settler
 from shared.delivery.templates import Templates
-from shared.http import Neighbour
+from shared.http import neighbour
 from shared.messaging import Consumer, Link, Publisher
 from shared.messaging.topology import lanes, queue_of
-from shared.resilience.breaker import Breaker
 from shared.resilience.schedule import RetrySchedule
+from shared.resource import Resource
 
 Content = TypeVar("Content")
-
-_NEIGHBOUR_RECOVERY_SECONDS = 5.0
 
 
 class DeliverySettings(ServiceSettings, BrokerSettings, CacheSettings):
@@ -53,13 +51,13 @@ def delivery_resources(
     settings: DeliverySettings,
     channel: ChannelKind[Content],
     providers: Sequence[Provider[Content]],
-) -> list[object]:
+) -> list[Resource]:
     """Everything that delivers one channel, in the order in which it opens."""
     cache = Cache(settings.redis_url.get_secret_value())
     consuming, publishing = _links(settings)
     publisher = Publisher(publishing)
-    user_service = _neighbour(settings, "user_service", settings.user_service_url)
-    template_service = _neighbour(settings, "template_service", settings.template_service_url)
+    user_service = neighbour(settings, "user_service")
+    template_service = neighbour(settings, "template_service")
     licences = Licences(cache)
     slots = dict(zip(lanes(channel.name), settings.slots, strict=True))
     pool = ProviderPool(
@@ -100,16 +98,6 @@ def _links(settings: DeliverySettings) -> tuple[Link, Link]:
     url = settings.rabbitmq_url.get_secret_value()
     consuming = Link(url, f"{settings.service_name}-consuming", essential=True)
     return consuming, Link(url, f"{settings.service_name}-publishing")
-
-
-def _neighbour(settings: DeliverySettings, name: str, url: str) -> Neighbour:
-    token = settings.internal_service_token.get_secret_value()
-    breaker = Breaker(
-        name,
-        failures=settings.circuit_breaker_failure_threshold,
-        recovery_seconds=_NEIGHBOUR_RECOVERY_SECONDS,
-    )
-    return Neighbour(name, url, token, breaker=breaker)
 
 
 def _consumers(

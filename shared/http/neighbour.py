@@ -62,6 +62,7 @@ class Neighbour:
         self._token = token
         self._timeout = timeout
         self._breaker = breaker or Breaker(name, counts=(NeighbourUnavailable,))
+        self._places = asyncio.Semaphore(_MAX_CONNECTIONS)
         self._client: httpx.AsyncClient | None = None
 
     async def open(self) -> None:
@@ -69,8 +70,10 @@ class Neighbour:
         self._client = httpx.AsyncClient(
             # `_reaching` keeps the one deadline of a call.
             timeout=httpx.Timeout(None),
+            # httpx's own bound loses a place for good when a call that waits for one is cancelled:
+            # `_places` bounds the connections.
             limits=httpx.Limits(
-                max_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEEPALIVE_SECONDS
+                max_keepalive_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEEPALIVE_SECONDS
             ),
             # A proxy in the environment is not meant for calls inside the suite.
             trust_env=False,
@@ -140,9 +143,11 @@ class Neighbour:
         if correlation_id := correlation.current():
             ours[correlation.HEADER.lower()] = correlation_id
         given = {name.lower(): value for name, value in (headers or {}).items()}
-        return await self._client.request(
-            method, self._address(path), params=params, content=content, headers={**given, **ours}
-        )
+        headers = {**given, **ours}
+        async with self._places:
+            return await self._client.request(
+                method, self._address(path), params=params, content=content, headers=headers
+            )
 
     def _address(self, path: str) -> httpx.URL:
         """The neighbour's own address of `path`, exactly as it came.

@@ -26,6 +26,7 @@ class Delivery:
         self._message = message
         self.body = message.body
         self.headers: dict[str, Any] = dict(message.headers or {})
+        self.message_id = message.message_id
         self.routing_key = message.routing_key or ""
         self.redelivered = bool(message.redelivered)
         self.settled = False

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aio_pika
 import structlog
@@ -14,6 +16,7 @@ from shared.resilience.schedule import backoff
 log = structlog.get_logger()
 
 _CONNECT_SECONDS = 5.0
+_FAILURES = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
 _BACKOFF_BASE, _BACKOFF_CAP = 0.2, 3.0
 
 
@@ -76,15 +79,27 @@ class Link:
                 return await connection.channel(
                     publisher_confirms=confirms, on_return_raises=confirms
                 )
-        except (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError) as error:
+        except _FAILURES as error:
             raise BrokerUnavailable(f"no AMQP channel: {error!r}") from error
+
+    @asynccontextmanager
+    async def using_channel(self) -> AsyncIterator[AbstractChannel]:
+        """A channel for a while; raises BrokerUnavailable, also when it breaks meanwhile."""
+        channel = await self.channel()
+        try:
+            yield channel
+        except _FAILURES as error:
+            raise BrokerUnavailable(f"the AMQP channel broke: {error!r}") from error
+        finally:
+            with contextlib.suppress(*_FAILURES):
+                await channel.close()
 
     async def _keep(self) -> None:
         failures = 0
         while True:
             try:
                 connection = await self._connect()
-            except (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError) as error:
+            except _FAILURES as error:
                 self._last_error = f"{type(error).__name__}: {error}"
                 if failures == 0:
                     log.warning("waiting for rabbitmq", link=self.name, detail=self._last_error)

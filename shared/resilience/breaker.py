@@ -117,7 +117,7 @@ class Breaker:
         if self._circuit.current_state == STATE_OPEN:
             self._circuit.half_open()
             self._gauge.set(0.5)
-            log.info("breaker probes", breaker=self.name)
+            log.debug("breaker probes", breaker=self.name)
         self._is_probing = True
         return True
 
@@ -134,12 +134,15 @@ class Breaker:
     def _failed(self, began_in: object, error: BaseException) -> None:
         if self._circuit.state is not began_in:
             return
+        is_probe = self._circuit.current_state != STATE_CLOSED
         with suppress(type(error)):
             self._circuit.call(_raise, error)
         if self._circuit.current_state == STATE_OPEN:
             self._opened_at = self._clock()
             self._gauge.set(1)
-            log.warning("breaker opened", breaker=self.name, error=str(error) or repr(error))
+            # A far side that stays away is worth one line, not one for each probe.
+            say = log.debug if is_probe else log.warning
+            say("breaker opened", breaker=self.name, error=str(error) or repr(error))
             _tell(self._opened_listeners)
 
     def _remaining(self) -> float:

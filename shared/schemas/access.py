@@ -35,3 +35,9 @@ class KeyQuestion(BaseModel):
     """A neighbour asks the gateway whose key this is."""
 
     key: str
+
+
+class KeyAnswer(BaseModel):
+    """Who holds the key; None for an unknown or revoked one."""
+
+    caller: Caller | None

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.schemas.text import BigId
 from shared.schemas.vocabulary import Channel
 
 
@@ -58,6 +59,12 @@ class ProfileAnswer(BaseModel):
 class DeadDevice(BaseModel):
     """A provider called a device's token dead: it is switched off if it still has this value."""
 
-    user_id: int
+    user_id: BigId
     device_id: str
     value: str
+
+
+class DeadDeviceAnswer(BaseModel):
+    """Whether the device still had that value, and is off now."""
+
+    switched_off: bool

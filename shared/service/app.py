@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from shared.config import ServiceSettings
+from shared.resource import Resource
 from shared.schemas.access import Caller
 from shared.schemas.envelope import Failure
 from shared.service import failures
@@ -16,7 +17,7 @@ from shared.service.access import Access, Authenticator
 from shared.service.body import BodyGuard
 from shared.service.observed import Observed
 from shared.service.probes import probes
-from shared.service.resources import Resource, Resources
+from shared.service.resources import Resources
 
 log = structlog.get_logger()
 

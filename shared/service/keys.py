@@ -3,19 +3,11 @@
 import time
 from collections import OrderedDict
 
-from pydantic import BaseModel
-
 from shared.http import Neighbour
-from shared.schemas.access import Caller, KeyQuestion
+from shared.schemas.access import Caller, KeyAnswer, KeyQuestion
 
 _SECONDS = 10.0
 _MOST = 1000
-
-
-class KeyAnswer(BaseModel):
-    """Who holds the key; None for an unknown or revoked one."""
-
-    caller: Caller | None
 
 
 class GatewayKeys:

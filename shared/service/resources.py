@@ -3,34 +3,19 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 from pydantic import BaseModel
 
 from shared.resilience.waiting import until_open
+from shared.resource import Resource
 
 log = structlog.get_logger()
 
 _PING_SECONDS = 2.0
 
 Health = Literal["ok", "degraded", "down"]
-
-
-class Resource(Protocol):
-    """An engine, a neighbour or a worker that a service opens and closes.
-
-    Without an `essential` one the service is not ready: its `open` is tried until it succeeds.
-    Any other returns from `open` at once and heals by itself. `ping` raises when it is unwell.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def essential(self) -> bool: ...
-    async def open(self) -> None: ...
-    async def close(self) -> None: ...
-    async def ping(self) -> None: ...
 
 
 class Dependency(BaseModel):

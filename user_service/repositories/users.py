@@ -6,7 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    any_,
+    delete,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.schemas.users import User
@@ -85,6 +97,7 @@ def named(**values: Any) -> dict[str, Any]:
 
 
 async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> int:
+    """The new user's id; raises IntegrityError when something unique is taken."""
     statement = insert(users).values(named(**values)).returning(users.c.id)
     return int((await connection.execute(statement)).scalar_one())
 
@@ -97,12 +110,12 @@ async def add_many(connection: AsyncConnection, people: Sequence[Person]) -> dic
 
 
 async def change(connection: AsyncConnection, user_id: int, values: Mapping[str, Any]) -> None:
-    await connection.execute(
-        update(users).where(users.c.id == user_id).values(named(**values))
-    )
+    """Sets these columns; raises IntegrityError when something unique is taken."""
+    await connection.execute(update(users).where(users.c.id == user_id).values(named(**values)))
 
 
 async def change_many(connection: AsyncConnection, people: Sequence[Person]) -> None:
+    """Sets the columns of known users."""
     await connection.execute(
         _UPDATE_MANY, {"rows": json.dumps([person.row() for person in people])}
     )
@@ -116,6 +129,7 @@ async def remove(connection: AsyncConnection, user_id: int) -> int | None:
 
 
 async def read(connection: AsyncConnection, user_id: int) -> User | None:
+    """None when there is no such user."""
     found = await connection.execute(select(*_PUBLIC).where(users.c.id == user_id))
     row = found.one_or_none()
     return None if row is None else User.model_validate(row)
@@ -156,7 +170,7 @@ async def lock_known(
     """
     statement = (
         select(*_PUBLIC)
-        .where(or_(users.c.external_id == func.any(list(external_ids)), users.c.id.in_(ids)))
+        .where(or_(_among(users.c.external_id, external_ids), _among(users.c.id, ids)))
         .order_by(users.c.id)
         .with_for_update()
     )
@@ -177,13 +191,15 @@ async def holders(
     names = {username_key(username) for username in usernames}
     addresses = {email_key(email) for email in emails}
     statement = select(users.c.id, users.c.username_key, users.c.email_key).where(
-        or_(
-            users.c.username_key == func.any(list(names)),
-            users.c.email_key == func.any(list(addresses)),
-        )
+        or_(_among(users.c.username_key, names), _among(users.c.email_key, addresses))
     )
     rows = list(await connection.execute(statement))
     return (
         {row.username_key: row.id for row in rows if row.username_key in names},
         {row.email_key: row.id for row in rows if row.email_key in addresses},
     )
+
+
+def _among(column: Column[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """One array parameter, however many values: the statement stays the same."""
+    return column == any_(literal(list(values), ARRAY(column.type)))

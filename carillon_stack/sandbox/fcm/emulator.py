@@ -30,13 +30,11 @@ ERRORS = {
 """FCM's error codes with their HTTP status, `error.status` and `error.message`."""
 
 REFUSALS = {
-    FaultKind.REJECT_PERMANENT: "INVALID_ARGUMENT",
     FaultKind.REJECT_TRANSIENT: "QUOTA_EXCEEDED",
     FaultKind.THROTTLE: "QUOTA_EXCEEDED",
     FaultKind.UNAVAILABLE: "UNAVAILABLE",
 }
-TRANSIENT_WAIT = 1
-"""Seconds: a 429 without Retry-After asks for a whole minute."""
+"""Both 429s carry Retry-After: without it, FCM's senders wait a whole minute."""
 
 DEVICE_RATE = {
     "@type": "type.googleapis.com/google.rpc.QuotaFailure",
@@ -132,14 +130,9 @@ def _received(target: Target, message: dict[str, Any]) -> Message:
 
 
 def _refusal(refused: Refused) -> JSONResponse:
-    match refused.kind:
-        case FaultKind.REJECT_PERMANENT:
-            on_purpose = Violation("message.notification", "Refused on purpose.")
-            return _error("INVALID_ARGUMENT", on_purpose)
-        case FaultKind.REJECT_TRANSIENT:
-            return _error("QUOTA_EXCEEDED", retry_after=TRANSIENT_WAIT)
-        case kind:
-            return _error(REFUSALS[kind], retry_after=refused.retry_after)
+    if refused.kind is FaultKind.REJECT_PERMANENT:
+        return _error("INVALID_ARGUMENT", Violation("message.notification", "Refused on purpose."))
+    return _error(REFUSALS[refused.kind], retry_after=refused.retry_after)
 
 
 def _error(

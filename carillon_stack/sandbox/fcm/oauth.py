@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import BaseModel
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+GOOGLES_ENDPOINT = "https://oauth2.googleapis.com/token"
+"""The audience that google-auth writes, whatever the account's `token_uri`."""
 SCOPES = {
     "https://www.googleapis.com/auth/firebase.messaging",
     "https://www.googleapis.com/auth/cloud-platform",
@@ -106,7 +108,7 @@ class TokenEndpoint:
         issued, expires = claims.get("iat"), claims.get("exp")
         if claims.get("iss") != self._account.client_email:
             raise GrantRefused("invalid_grant", "Invalid grant: account not found")
-        if claims.get("aud") != self._account.token_uri:
+        if claims.get("aud") not in (GOOGLES_ENDPOINT, self._account.token_uri):
             raise GrantRefused("invalid_grant", "Invalid JWT: Failed audience check.")
         if not (
             isinstance(issued, int | float)

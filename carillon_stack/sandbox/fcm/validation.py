@@ -103,7 +103,7 @@ def _target(message: dict[str, Any]) -> Iterator[Violation]:
     path = f"message.{kind}"
     if not isinstance(value, str):
         yield Violation(path, f"Invalid value at '{path}' (TYPE_STRING), {value!r}")
-    elif kind == "token" and (not value or value.startswith("invalid-")):
+    elif kind in {"token", "fid"} and (not value or value.startswith("invalid-")):
         yield Violation(path, "The registration token is not a valid FCM registration token")
     elif kind == "topic" and not _TOPIC.fullmatch(value.removeprefix("/topics/")):
         yield Violation(path, "Invalid topic name")

@@ -28,7 +28,7 @@ class SmtpEmulator:
         self._tls = tls
         self._login = login
         self._server: asyncio.Server | None = None
-        self._sessions: set[asyncio.Task[None]] = set()
+        self._sessions: set[asyncio.Task[object]] = set()
 
     def routes(self) -> Sequence[BaseRoute]:
         return []
@@ -48,17 +48,17 @@ class SmtpEmulator:
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = asyncio.create_task(self._converse(reader, writer))
-        self._sessions.add(session)
-        session.add_done_callback(self._sessions.discard)
-        await asyncio.wait([session])
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = asyncio.current_task()
+        if session is not None:
+            self._sessions.add(session)
+            session.add_done_callback(self._sessions.discard)
         try:
             await SmtpSession(reader, writer, self._reception, self._tls, self._login).run()
             writer.close()
         except Dropped:
             reset(writer.transport)
+        except OSError:
+            writer.close()  # the client is gone in the middle of a reply
         finally:
             if not writer.is_closing():
                 writer.transport.abort()

@@ -12,7 +12,7 @@ def upgrade() -> None:
     op.create_table(
         "templates",
         sa.Column("template_id", sa.Text, nullable=False),
-        sa.Column("channel", sa.Text, nullable=False),
+        sa.Column("channel", sa.String(16), nullable=False),
         sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
         sa.Column("latest_version", sa.Integer, nullable=False),
         sa.Column(
@@ -26,9 +26,6 @@ def upgrade() -> None:
         ),
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
-        ),
-        sa.CheckConstraint(
-            "cardinality(languages) > 0", name=op.f("ck_templates_has_a_language")
         ),
         sa.PrimaryKeyConstraint("template_id", name=op.f("pk_templates")),
     )

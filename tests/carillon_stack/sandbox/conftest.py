@@ -50,7 +50,12 @@ class Sandbox:
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     smtp_port: int = field(default_factory=free_port)
+    inherited: tuple[int, ...] = ()
+    http: httpx.Client = field(init=False)
     process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.url, timeout=10)
 
     @property
     def url(self) -> str:
@@ -78,7 +83,9 @@ class Sandbox:
             **self.settings,
         }
         command = [sys.executable, "-m", "carillon_stack.sandbox"]
-        self.process = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
+        self.process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment, pass_fds=self.inherited
+        )
         wait_until(self._ready)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
@@ -86,23 +93,28 @@ class Sandbox:
         self.process.send_signal(how)
         self.process.wait(timeout=20)
 
+    def close(self) -> None:
+        self.http.close()
+        if self.process is not None and self.process.poll() is None:
+            self.end()
+
     def get(self, path: str, **query: Any) -> Any:
-        response = httpx.get(self.url + path, params=query)
+        response = self.http.get(path, params=query)
         response.raise_for_status()
         return response.json()
 
     def faults(self, *faults: dict[str, Any]) -> None:
-        httpx.put(f"{self.url}/faults", json=list(faults)).raise_for_status()
+        self.http.put("/faults", json=list(faults)).raise_for_status()
 
     def reset(self) -> None:
         self.faults()
-        httpx.delete(f"{self.url}/messages").raise_for_status()
+        self.http.delete("/messages").raise_for_status()
 
     def _ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, "the sandbox ended while starting"
         try:
-            return httpx.get(f"{self.url}/readyz").is_success
+            return self.http.get("/readyz").is_success
         except httpx.TransportError:
             return False
 
@@ -130,7 +142,7 @@ def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
     sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"))
     sandbox.start()
     yield sandbox
-    sandbox.end()
+    sandbox.close()
 
 
 @pytest.fixture
@@ -146,5 +158,4 @@ def own_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     sandbox = Sandbox(tmp_path)
     sandbox.start()
     yield sandbox
-    if sandbox.process is not None and sandbox.process.poll() is None:
-        sandbox.end()
+    sandbox.close()

@@ -9,7 +9,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
-import httpx
 import pytest
 
 from .conftest import Sandbox
@@ -50,7 +49,7 @@ def test_the_source_is_kept_byte_for_byte(sandbox: Sandbox) -> None:
     with connect(sandbox) as client:
         client.sendmail("a@b.test", ["x@y.test"], source)
     (shown,) = sandbox.get("/messages")
-    response = httpx.get(f"{sandbox.url}/messages/{shown['id']}/source")
+    response = sandbox.http.get(f"/messages/{shown['id']}/source")
     assert response.content == source
 
 
@@ -77,7 +76,7 @@ def test_one_login_is_needed_where_one_is_set(tmp_path: Path) -> None:
             client.login("carillon", "secret")
             client.sendmail("a@b.test", ["x@y.test"], b"Subject: x\r\n\r\n")
     finally:
-        sandbox.end()
+        sandbox.close()
 
 
 def test_an_address_beyond_ascii_needs_smtputf8(sandbox: Sandbox) -> None:

@@ -45,10 +45,10 @@ class FarSide:
         self.requests.append((request, await request.body()))
         return Response(b"raw", status_code=self.status, headers={"x-said": "so"})
 
-    async def garbage(self, request):
+    async def garbage(self, _request):
         return PlainTextResponse("<html>a proxy's page</html>")
 
-    async def livez(self, request):
+    async def livez(self, _request):
         return JSONResponse({"status": "ok"}, status_code=self.status)
 
     @property
@@ -80,6 +80,7 @@ async def connect():
     opened = []
 
     async def connected(base_url, **options):
+        options.setdefault("timeout", 10)
         neighbour = Neighbour("user_service", base_url, "s3cret", **options)
         await neighbour.open()
         opened.append(neighbour)
@@ -177,22 +178,23 @@ async def test_an_unreadable_answer_is_a_bug(url, connect):
 
 
 async def test_silence_costs_no_more_than_the_timeout_and_heals(far, url, connect):
+    """A hundred given-up calls must leave no connection's place taken."""
     far.gate.clear()
     neighbour = await connect(url, timeout=0.3, breaker=Breaker("far", failures=1000))
     started = time.monotonic()
     results = await asyncio.gather(*(ask(neighbour, n) for n in range(100)), return_exceptions=True)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 5
     assert {type(result) for result in results} == {NeighbourUnavailable}
     far.gate.set()
-    patient = await connect(url, timeout=10)
-    for asked in (neighbour.request("PUT", "/echo/x", timeout=10), ask(patient, 1)):
-        await asked
+    again = [neighbour.request("PUT", "/echo/x", timeout=10) for _ in range(64)]
+    assert {response.status_code for response in await asyncio.gather(*again)} == {200}
 
 
-async def test_many_questions_at_once_share_a_bounded_pool(url, connect):
-    neighbour = await connect(url, timeout=10)
+async def test_many_questions_at_once_share_a_bounded_number_of_connections(far, url, connect):
+    neighbour = await connect(url)
     answers = await asyncio.gather(*(ask(neighbour, n) for n in range(200)))
     assert answers == [[f"n{n}"] for n in range(200)]
+    assert len({request.client.port for request, _ in far.requests}) <= 32
 
 
 async def test_a_question_is_asked_again_over_a_new_connection_when_the_old_one_is_cut(connect):

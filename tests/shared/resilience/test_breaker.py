@@ -185,7 +185,8 @@ async def test_calls_that_began_before_it_opened_change_nothing_when_they_end(br
     await open_up(breaker)
     clock.now += 30
     gate.set()
-    await asyncio.gather(call, return_exceptions=True)
+    [ending] = await asyncio.gather(call, return_exceptions=True)
+    assert type(ending) is (late or type(None))
     assert breaker.state == "open"
     assert breaker.retry_after == pytest.approx(30)
 
@@ -212,14 +213,14 @@ async def test_changes_are_logged_and_measured(clock):
         await open_up(breaker)
         assert gauge() == 1
         clock.now += 60
+        await fail(breaker)
+        clock.now += 60
         async with breaker.guard():
             assert gauge() == 0.5
         assert gauge() == 0
-    assert [entry["event"] for entry in logs] == [
-        "breaker opened",
-        "breaker probes",
-        "breaker closed",
-    ]
+    told = [entry["event"] for entry in logs if entry["log_level"] != "debug"]
+    assert told == ["breaker opened", "breaker closed"]
+    assert logs[0]["error"] == "no"
 
 
 async def test_call_passes_the_result_and_the_error_through(breaker):

@@ -1,0 +1,1 @@
+"""Accepting: every door ends in one function."""

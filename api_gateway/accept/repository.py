@@ -1,0 +1,78 @@
+"""What accept says to PostgreSQL."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from api_gateway.accept import statements
+from api_gateway.accept.order import Known, Order
+from api_gateway.columns import columns
+from shared.database import Database
+
+HAND_OFF_LEASE = timedelta(seconds=10)
+"""How long the accepting process has the outbox rows to itself before the relay takes them."""
+
+Key = tuple[int, str]
+
+
+class Acceptances:
+    """Idempotency keys, notifications and outbox rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def known(self, keys: Sequence[Key]) -> dict[Key, Known]:
+        """What stands under these idempotency keys."""
+        if not keys:
+            return {}
+        async with self._database.driver() as connection:
+            rows = await connection.fetch(
+                statements.KNOWN_KEYS, [key[0] for key in keys], [key[1] for key in keys]
+            )
+        return {
+            (row["api_key_id"], row["key"]): Known(row["fingerprint"], json.loads(row["answer"]))
+            for row in rows
+        }
+
+    async def insert(self, orders: Sequence[Order]) -> set[UUID]:
+        """Commits the orders; the ids that are new: the others lost a race for their key."""
+        in_order = sorted(orders, key=lambda order: order.key or (0, ""))
+        async with self._database.driver() as connection:
+            rows = await connection.fetch(
+                statements.ACCEPT, *columns(map(_row, in_order)), HAND_OFF_LEASE
+            )
+        return {row["id"] for row in rows}
+
+    async def forget_old_keys(self) -> None:
+        async with self._database.driver() as connection:
+            await connection.execute(statements.FORGET_OLD_KEYS)
+
+
+def _row(order: Order) -> tuple[Any, ...]:
+    request = order.request
+    keyed = order.idempotency_key is not None
+    return (
+        order.id,
+        order.api_key_id,
+        order.idempotency_key,
+        order.fingerprint() if keyed else b"",
+        order.answer().model_dump_json() if keyed else "{}",
+        order.caller.mode.value,
+        request.user_id,
+        request.channel.value,
+        request.priority.value,
+        request.priority.rank,
+        request.category,
+        request.template_id,
+        order.template_version,
+        request.locale,
+        json.dumps(request.variables),
+        json.dumps(request.metadata),
+        order.correlation_id,
+        order.traceparent,
+        order.created_at,
+        order.expires_at,
+        order.message().model_dump_json().encode(),
+    )

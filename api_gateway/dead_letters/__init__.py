@@ -1,0 +1,1 @@
+"""What failed, kept where an operator sees it."""

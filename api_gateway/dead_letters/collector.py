@@ -1,0 +1,136 @@
+"""Drains `failed.queue` into the table: acked after the commit that also sets `failed`."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid5
+
+import structlog
+from pydantic import ValidationError
+
+from api_gateway.columns import columns
+from api_gateway.status import ledger
+from shared.batching import Gatherer
+from shared.database import Database
+from shared.errors import DatabaseUnavailable
+from shared.messaging import Delivery
+from shared.messaging.addressed import (
+    OUTCOME_HEADER,
+    NewerVersion,
+    Unreadable,
+    read_notification,
+)
+from shared.schemas.vocabulary import Reason, Status
+from shared.schemas.wire import NotificationMessage, OutcomeReport
+
+log = structlog.get_logger()
+
+_PAUSE_SECONDS = 1.0
+
+_ADD = """
+INSERT INTO dead_letters (
+    notification_id, generation, amqp_message_id, channel, template_id, provider, reason,
+    attempts, last_error, body
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::int[], $9::text[], $10::bytea[]
+)
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One message of `failed.queue`, read as far as it can be read."""
+
+    body: bytes
+    amqp_message_id: str | None
+    message: NotificationMessage | None
+    report: OutcomeReport | None
+    reason: Reason
+    detail: str | None
+
+
+class DeadLetterCollector:
+    """The handler of `failed.queue`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._record = Gatherer(self._record_all, max_items=100, max_running=2)
+
+    async def receive(self, delivery: Delivery) -> None:
+        try:
+            await self._record(read(delivery))
+        except DatabaseUnavailable:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await delivery.release()
+            return
+        await delivery.ack()
+
+    async def _record_all(self, letters: list[DeadLetter]) -> Sequence[None]:
+        async with self._database.driver() as connection, connection.transaction():
+            await connection.execute(_ADD, *columns(map(_row, letters)))
+            await ledger.record(connection, [letter.report for letter in letters if letter.report])
+        return [None] * len(letters)
+
+
+def read(delivery: Delivery) -> DeadLetter:
+    """Whatever came: with its outcome, without one (RabbitMQ gave it up), or unreadable."""
+    try:
+        message = read_notification(delivery.body)
+    except (Unreadable, NewerVersion) as error:
+        log.error("unreadable dead letter kept", detail=str(error))
+        return DeadLetter(
+            delivery.body,
+            delivery.message_id,
+            None,
+            None,
+            Reason.UNREADABLE_MESSAGE,
+            str(error),
+        )
+    report = _report(delivery, message)
+    return DeadLetter(
+        delivery.body,
+        delivery.message_id,
+        message,
+        report,
+        report.reason or Reason.INTERNAL_ERROR,
+        report.detail,
+    )
+
+
+def _report(delivery: Delivery, message: NotificationMessage) -> OutcomeReport:
+    try:
+        return OutcomeReport.model_validate_json(delivery.headers.get(OUTCOME_HEADER, ""))
+    except ValidationError:
+        return OutcomeReport(
+            event_id=uuid5(message.id, f"{message.generation}:{message.hop}:given-up"),
+            notification_id=message.id,
+            generation=message.generation,
+            hop=message.hop,
+            attempt=message.attempt,
+            status=Status.FAILED,
+            reason=Reason.INTERNAL_ERROR,
+            detail="RabbitMQ gave the message up after too many deliveries",
+            at=datetime.now(UTC),
+        )
+
+
+def _row(letter: DeadLetter) -> tuple[Any, ...]:
+    message, report = letter.message, letter.report
+    # An unreadable one has no id of ours: RabbitMQ's message id keeps a redelivery single.
+    return (
+        message.id if message else None,
+        message.generation if message else None,
+        None if message else letter.amqp_message_id,
+        message.channel.value if message else None,
+        message.template_id if message else None,
+        report.provider if report else None,
+        letter.reason.value,
+        report.attempt if report else 0,
+        letter.detail,
+        letter.body,
+    )

@@ -1,0 +1,1 @@
+"""HTTP addresses; each file is a noun."""

@@ -1,0 +1,1 @@
+"""Where notifications stand, and how they got there."""

@@ -1,0 +1,36 @@
+"""`python -m email_service`: the email channel worker."""
+
+from fastapi import FastAPI
+
+from email_service.content import EmailChannel, EmailContent
+from email_service.providers.smtp import SmtpProvider
+from email_service.settings import EmailSettings
+from shared.config import load
+from shared.delivery import Provider, UnconfiguredProvider, delivery_resources
+from shared.service import create_app, run
+
+
+def build(settings: EmailSettings) -> FastAPI:
+    """The service, put together."""
+    provider: Provider[EmailContent] = (
+        UnconfiguredProvider("smtp", settings.missing)
+        if settings.missing
+        else SmtpProvider(
+            settings.account, connections=settings.smtp_connections or sum(settings.slots)
+        )
+    )
+    return create_app(
+        settings,
+        description="Sends notifications by email.",
+        resources=delivery_resources(settings, EmailChannel(settings.sender), [provider]),
+    )
+
+
+def main() -> None:
+    """Read the environment and serve."""
+    settings = load(EmailSettings)
+    run(build(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

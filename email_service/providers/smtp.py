@@ -1,0 +1,56 @@
+"""SMTP: any mail server that takes submissions (RFC 5321, RFC 6409)."""
+
+from datetime import UTC, datetime
+
+import structlog
+
+from email_service.content import EmailContent
+from email_service.mime import assemble, message_id
+from email_service.smtp.account import SmtpAccount
+from email_service.smtp.connection import ConnectionLost
+from email_service.smtp.connections import SmtpConnections
+from shared.delivery.provider import Receipt
+
+log = structlog.get_logger()
+
+
+class SmtpProvider:
+    """One account at one mail server."""
+
+    def __init__(self, account: SmtpAccount, *, connections: int, name: str = "smtp") -> None:
+        self.name = name
+        self._account = account
+        self._connections = SmtpConnections(account, connections)
+
+    async def open(self) -> None:
+        if self._account.user is not None and self._account.tls == "none":
+            log.warning("the SMTP password travels unencrypted: set SMTP_TLS to starttls or tls")
+        await self._connections.open()
+
+    async def close(self) -> None:
+        await self._connections.close()
+
+    async def probe(self) -> None:
+        """Connects anew, logs in and asks for nothing."""
+        async with self._connections.borrow(fresh=True) as connection:
+            await connection.check()
+
+    async def send(self, content: EmailContent, *, key: str) -> Receipt:
+        source = assemble(content, key, datetime.now(UTC))
+        try:
+            await self._transmit(content, source)
+        except ConnectionLost:
+            # Servers end conversations that were idle or long. Nothing was handed over: a new
+            # conversation tells whether the server is there.
+            await self._transmit(content, source, fresh=True)
+        return Receipt(self.name, message_id(content, key))
+
+    async def _transmit(self, content: EmailContent, source: bytes, *, fresh: bool = False) -> None:
+        sender, recipient = content.sender, content.recipient
+        async with self._connections.borrow(fresh=fresh) as connection:
+            await connection.send(
+                sender.address,
+                recipient.address,
+                source,
+                utf8=sender.needs_utf8 or recipient.needs_utf8,
+            )

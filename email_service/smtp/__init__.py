@@ -1,0 +1,1 @@
+"""What the SMTP provider stands on: its account, connections, and what replies mean."""

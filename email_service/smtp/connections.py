@@ -1,0 +1,78 @@
+"""A bounded set of connections to one account: opened when needed, kept while they are in use."""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+
+from email_service.smtp.account import SmtpAccount
+from email_service.smtp.connection import SmtpConnection
+
+IDLE_SECONDS = 30.0
+LONGEST_LIFE_SECONDS = 300.0
+MOST_EMAILS = 500
+_TIDY_SECONDS = 5.0
+
+
+class SmtpConnections:
+    """At most `size` conversations at once; who comes later waits."""
+
+    def __init__(self, account: SmtpAccount, size: int) -> None:
+        self._account = account
+        self._places = asyncio.Semaphore(size)
+        self._idle: deque[SmtpConnection] = deque()
+        self._tidier: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Starts closing what stays unused; reaches nobody yet."""
+        self._tidier = asyncio.create_task(self._tidy())
+
+    async def close(self) -> None:
+        if self._tidier is not None:
+            self._tidier.cancel()
+            await asyncio.gather(self._tidier, return_exceptions=True)
+        await self._part_with([self._idle.popleft() for _ in range(len(self._idle))])
+
+    @contextlib.asynccontextmanager
+    async def borrow(self, *, fresh: bool = False) -> AsyncIterator[SmtpConnection]:
+        """A connection for one email, kept afterwards if it is still good.
+
+        `fresh` takes none that was used before. Raises ProviderUnavailable, ProviderMisconfigured.
+        """
+        async with self._places:
+            connection = None if fresh else self._take()
+            connection = connection or await SmtpConnection.open(self._account)
+            try:
+                yield connection
+            finally:
+                if _is_good(connection):
+                    self._idle.append(connection)
+                else:
+                    connection.drop()
+
+    def _take(self) -> SmtpConnection | None:
+        """The one used last, so that those beyond the need grow old."""
+        while self._idle:
+            connection = self._idle.pop()
+            if _is_good(connection):
+                return connection
+            connection.drop()
+        return None
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY_SECONDS)
+            unused_since = time.monotonic() - IDLE_SECONDS
+            old = []
+            while self._idle and self._idle[0].used_at < unused_since:
+                old.append(self._idle.popleft())
+            await self._part_with(old)
+
+    async def _part_with(self, connections: list[SmtpConnection]) -> None:
+        await asyncio.gather(*(connection.close() for connection in connections))
+
+
+def _is_good(connection: SmtpConnection) -> bool:
+    age = time.monotonic() - connection.opened_at
+    return connection.is_open and age < LONGEST_LIFE_SECONDS and connection.emails < MOST_EMAILS

@@ -1,0 +1,49 @@
+"""Work that goes on while a service runs: started with it, ended with it, restarted after a bug."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+log = structlog.get_logger()
+
+Job = Callable[[], Awaitable[None]]
+
+_PAUSE_AFTER_A_BUG_SECONDS = 1.0
+
+
+class Background:
+    """A resource whose `jobs` run for ever in tasks of their own.
+
+    A job that raises has a bug: the trace is logged, and the job starts anew after a pause.
+    """
+
+    name: str
+    essential = False
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def jobs(self) -> Sequence[Job]:
+        """The jobs; each is a coroutine function that does not return."""
+        return ()
+
+    async def open(self) -> None:
+        self._tasks = [asyncio.create_task(self._forever(job)) for job in self.jobs()]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def ping(self) -> None:
+        """Its work shows elsewhere when it is unwell."""
+
+    async def _forever(self, job: Job) -> None:
+        while True:
+            try:
+                await job()
+            except Exception:
+                log.exception("background work met a bug", work=self.name)
+            await asyncio.sleep(_PAUSE_AFTER_A_BUG_SECONDS)

@@ -1,0 +1,105 @@
+"""The relay: publishes what is due in the outbox, the most urgent first, and deletes it."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from shared.background import Background, Job
+from shared.database import Database
+from shared.errors import ApiError, DatabaseUnavailable
+from shared.messaging import Publisher
+from shared.messaging.addressed import read_notification, to_lane
+from shared.observability.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS
+from shared.outbox import statements
+from shared.resilience.schedule import backoff
+from shared.schemas.wire import NotificationMessage
+
+log = structlog.get_logger()
+
+_BATCH = 500
+_LEASE = timedelta(seconds=30)
+_IDLE_SECONDS = 0.5
+_MEASURE_SECONDS = 5.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
+
+
+class Relay(Background):
+    """Any number may run: each row is leased by one of them.
+
+    No transaction is held while RabbitMQ is asked. It looks every half second, and at once when
+    it is nudged.
+    """
+
+    name = "relay"
+
+    def __init__(self, database: Database, publisher: Publisher) -> None:
+        super().__init__()
+        self._database = database
+        self._publisher = publisher
+        self._nudged = asyncio.Event()
+
+    def jobs(self) -> Sequence[Job]:
+        return self._run, self._measure
+
+    def nudge(self) -> None:
+        """Something new is due."""
+        self._nudged.set()
+
+    async def publish(self, messages: Sequence[NotificationMessage]) -> bool:
+        """Publishes messages whose rows are leased and deletes the rows that were confirmed.
+
+        False when RabbitMQ did not take all of them: their rows become due again by themselves.
+        """
+        answers = await self._publisher.publish([to_lane(message) for message in messages])
+        confirmed = [m for m, failure in zip(messages, answers, strict=True) if failure is None]
+        if confirmed:
+            async with self._database.driver() as connection:
+                await connection.execute(
+                    statements.DELETE,
+                    [message.id for message in confirmed],
+                    [message.generation for message in confirmed],
+                    [message.hop for message in confirmed],
+                )
+        return len(confirmed) == len(messages)
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                drained = await self._drain()
+            except DatabaseUnavailable:
+                drained = False
+            failures = 0 if drained else failures + 1
+            pause = _IDLE_SECONDS
+            if failures:
+                pause = backoff(failures, base=_FIRST_PAUSE_SECONDS, cap=_LONGEST_PAUSE_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._nudged.wait()
+            self._nudged.clear()
+
+    async def _drain(self) -> bool:
+        """Works until nothing is due; False when RabbitMQ did not take everything."""
+        while rows := await self._lease():
+            if not await self.publish([read_notification(row["body"]) for row in rows]):
+                return False
+        return True
+
+    async def _lease(self) -> list[Any]:
+        async with self._database.driver() as connection:
+            rows: list[Any] = await connection.fetch(statements.LEASE, _BATCH, _LEASE)
+            return rows
+
+    async def _measure(self) -> None:
+        while True:
+            with contextlib.suppress(ApiError):
+                async with self._database.driver() as connection:
+                    state = await connection.fetchrow(statements.STATE)
+                OUTBOX_ROWS.labels("due").set(state["due"])
+                OUTBOX_ROWS.labels("scheduled").set(state["scheduled"])
+                OUTBOX_OLDEST_SECONDS.set(max(0.0, state["oldest"]))
+            await asyncio.sleep(_MEASURE_SECONDS)

@@ -1,0 +1,118 @@
+"""Notifications as clients ask for them and see them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.schemas.text import BigId, LanguageTag, Slug
+from shared.schemas.vocabulary import Channel, Priority, Reason, Status
+
+LONGEST_LIFETIME = timedelta(days=30)
+
+
+def _in_reach(value: datetime) -> datetime:
+    now = datetime.now(UTC)
+    if not now < value <= now + LONGEST_LIFETIME:
+        raise ValueError(f"must be in the future, at most {LONGEST_LIFETIME.days} days ahead")
+    return value
+
+
+class SendRequest(BaseModel):
+    """One notification for one user on one channel."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "user_id": 1,
+                    "channel": "email",
+                    "template_id": "welcome_email",
+                    "variables": {
+                        "name": "John Doe",
+                        "action_url": "https://example.com/verify",
+                    },
+                    "priority": "high",
+                }
+            ]
+        },
+    )
+
+    user_id: BigId
+    channel: Channel
+    template_id: Slug
+    variables: dict[str, Any] = Field(
+        default_factory=dict, description="Values for the template's variables."
+    )
+    priority: Priority = Priority.NORMAL
+    category: Slug | None = Field(default=None, description="What kind of message this is.")
+    locale: LanguageTag | None = Field(
+        default=None, description="Language of the text; else the user's own."
+    )
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, description="Kept with the notification and shown with its status."
+    )
+    expires_at: Annotated[AwareDatetime, AfterValidator(_in_reach)] | None = Field(
+        default=None, description="Not sent after this time; 24 hours when nothing is said."
+    )
+
+
+class Accepted(BaseModel):
+    """The answer to an accepted request: it is committed."""
+
+    request_id: UUID = Field(description="The notification's id.")
+    status: Literal[Status.QUEUED] = Status.QUEUED
+    channel: Channel
+    correlation_id: str
+    remaining_requests: int = Field(description="What is left of the user's rate limit.")
+
+
+class TimelineEntry(BaseModel):
+    """One thing that happened to a notification."""
+
+    at: datetime
+    status: Status
+    reason: Reason | None = None
+    meaning: str | None = Field(default=None, description="The reason in a sentence.")
+    attempt: int | None = None
+    provider: str | None = None
+    provider_message_id: str | None = None
+    device: str | None = None
+    detail: str | None = Field(default=None, description="What the provider, or we, said of it.")
+
+
+class Notification(BaseModel):
+    """A notification and where it stands."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    request_id: UUID
+    user_id: int
+    channel: Channel
+    template_id: str
+    template_version: int | None
+    category: str | None
+    priority: Priority
+    status: Status
+    reason: Reason | None = Field(description="Why it was not sent.")
+    meaning: str | None = Field(default=None, description="The reason in a sentence.")
+    attempts: int = Field(description="Tries that a provider answered.")
+    provider: str | None
+    provider_message_id: str | None
+    correlation_id: str
+    metadata: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    expires_at: datetime
+
+
+class NotificationDetail(Notification):
+    """A notification with everything that happened to it, oldest first."""
+
+    variables: dict[str, Any]
+    timeline: list[TimelineEntry]

@@ -1,0 +1,65 @@
+import asyncio
+
+import pytest
+
+from shared.batching import Gatherer
+
+
+async def test_a_lone_call_waits_for_nobody():
+    sizes = []
+
+    async def work(items):
+        sizes.append(len(items))
+        return [item * 2 for item in items]
+
+    double = Gatherer(work)
+    assert await double(21) == 42
+    assert sizes == [1]
+
+
+async def test_calls_of_one_moment_are_done_together():
+    sizes = []
+
+    async def work(items):
+        sizes.append(len(items))
+        return items
+
+    same = Gatherer(work, max_items=40)
+    assert await asyncio.gather(*map(same, range(100))) == list(range(100))
+    assert sizes == [40, 40, 20]
+
+
+async def test_one_callers_error_is_not_its_neighbours():
+    async def work(items):
+        return [ValueError("odd") if item % 2 else item for item in items]
+
+    even = Gatherer(work)
+    results = await asyncio.gather(*map(even, range(4)), return_exceptions=True)
+    assert [type(result) for result in results] == [int, ValueError, int, ValueError]
+
+
+async def test_an_error_of_the_gathering_reaches_every_caller():
+    async def work(_items):
+        raise OSError("gone")
+
+    broken = Gatherer(work)
+    results = await asyncio.gather(broken(1), broken(2), return_exceptions=True)
+    assert [str(result) for result in results] == ["gone", "gone"]
+
+
+async def test_a_cancelled_caller_leaves_the_others_alone():
+    gate = asyncio.Event()
+
+    async def work(items):
+        await gate.wait()
+        return items
+
+    slow = Gatherer(work)
+    first, second = asyncio.create_task(slow(1)), asyncio.create_task(slow(2))
+    while len(slow) or not slow._running:
+        await asyncio.sleep(0)
+    first.cancel()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await second == 2
