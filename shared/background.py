@@ -37,9 +37,6 @@ class Background:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
-    async def ping(self) -> None:
-        """Its work shows elsewhere when it is unwell."""
-
     async def _forever(self, job: Job) -> None:
         while True:
             try:

@@ -1,13 +1,13 @@
 """What a service opens, closes and asks for its health."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Resource(Protocol):
     """An engine, a neighbour or a worker that a service opens and closes.
 
     Without an `essential` one the service is not ready: its `open` is tried until it succeeds.
-    Any other returns from `open` at once and heals by itself. `ping` raises when it is unwell.
+    Any other returns from `open` at once and heals by itself.
     """
 
     @property
@@ -16,4 +16,10 @@ class Resource(Protocol):
     def essential(self) -> bool: ...
     async def open(self) -> None: ...
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Dependency(Resource, Protocol):
+    """A resource that can be unwell by itself: `ping` raises then."""
+
     async def ping(self) -> None: ...

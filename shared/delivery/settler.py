@@ -53,8 +53,6 @@ class Settler:
 
     async def open(self) -> None: ...
 
-    async def ping(self) -> None: ...
-
     async def close(self) -> None:
         self._closing = True
 

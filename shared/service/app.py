@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Sequence
 
 import structlog
@@ -49,6 +50,10 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         opening = asyncio.create_task(opened.open())
         await asyncio.wait([opening], timeout=_STARTUP_PATIENCE_SECONDS)
+        if opening.done():
+            opening.result()
+        else:
+            opening.add_done_callback(_stop_after_a_bug)
         log.info("serving", ready=opened.all_open)
         try:
             yield
@@ -78,6 +83,13 @@ def create_app(
     app.add_middleware(BodyGuard)
     app.add_middleware(Observed)
     return app
+
+
+def _stop_after_a_bug(opening: asyncio.Task[None]) -> None:
+    """What cannot be opened for another reason than a missing engine is not served for ever."""
+    if not opening.cancelled() and (error := opening.exception()) is not None:
+        log.error("cannot start", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _operation_id(route: APIRoute) -> str:

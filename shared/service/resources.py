@@ -9,7 +9,7 @@ import structlog
 from pydantic import BaseModel
 
 from shared.resilience.waiting import until_open
-from shared.resource import Resource
+from shared.resource import Dependency, Resource
 
 log = structlog.get_logger()
 
@@ -18,8 +18,8 @@ _PING_SECONDS = 2.0
 Health = Literal["ok", "degraded", "down"]
 
 
-class Dependency(BaseModel):
-    """One resource, as `/health` shows it."""
+class Check(BaseModel):
+    """One dependency, as `/health` shows it."""
 
     status: Literal["ok", "down"]
     latency_ms: float
@@ -31,7 +31,7 @@ class HealthReport(BaseModel):
 
     status: Health
     service: str
-    dependencies: dict[str, Dependency]
+    dependencies: dict[str, Check]
 
 
 class Resources:
@@ -61,16 +61,17 @@ class Resources:
 
     async def health(self) -> HealthReport:
         """Pings everything at once; derived, so that nothing is forgotten."""
-        checks = await asyncio.gather(*(_check(resource) for resource in self._resources))
-        dependencies = {r.name: c for r, c in zip(self._resources, checks, strict=True)}
+        asked = [r for r in self._resources if isinstance(r, Dependency)]
+        checks = await asyncio.gather(*map(_check, asked))
+        dependencies = {r.name: check for r, check in zip(asked, checks, strict=True)}
         status: Health = "ok" if self.all_open else "down"
-        for resource, check in zip(self._resources, checks, strict=True):
+        for resource, check in zip(asked, checks, strict=True):
             if check.status == "down":
                 status = "down" if resource.essential or status == "down" else "degraded"
         return HealthReport(status=status, service=self._service, dependencies=dependencies)
 
 
-async def _check(resource: Resource) -> Dependency:
+async def _check(resource: Dependency) -> Check:
     started = time.perf_counter()
     detail = None
     try:
@@ -81,4 +82,4 @@ async def _check(resource: Resource) -> Dependency:
     except Exception as error:  # noqa: BLE001 - any failure is the answer
         detail = str(error) or type(error).__name__
     latency = round((time.perf_counter() - started) * 1000, 2)
-    return Dependency(status="down" if detail else "ok", latency_ms=latency, detail=detail)
+    return Check(status="down" if detail else "ok", latency_ms=latency, detail=detail)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from shared.schemas import cursor as cursors
 from shared.schemas.access import Scope
 from shared.schemas.envelope import Envelope, Meta
 from shared.schemas.templates import (
@@ -18,9 +19,15 @@ from shared.schemas.vocabulary import Channel
 from shared.service import require
 from template_service import answers
 from template_service.authoring import Authoring
-from template_service.cursor import cursor_of, key_of
 from template_service.reading import Reading
-from template_service.routes.parameters import Cursor, Limit, TemplateId, WantedLanguage
+from template_service.routes.parameters import (
+    TEMPLATE_KEY,
+    Cursor,
+    Limit,
+    TemplateId,
+    WantedLanguage,
+    key_in,
+)
 
 
 def template_routes(reading: Reading, authoring: Authoring) -> APIRouter:
@@ -43,10 +50,10 @@ def template_routes(reading: Reading, authoring: Authoring) -> APIRouter:
         limit: Limit = 50,
     ) -> Envelope[list[TemplateSummary]]:
         rows = await reading.page(
-            channel=channel, active=active, after=key_of(cursor), limit=limit + 1
+            channel=channel, active=active, after=key_in(cursor, TEMPLATE_KEY), limit=limit + 1
         )
         page = [answers.summary(row, name) for row, name in rows[:limit]]
-        more = cursor_of(page[-1].template_id) if len(rows) > limit else None
+        more = cursors.encode(page[-1].template_id) if len(rows) > limit else None
         return Envelope(data=page, meta=Meta(limit=limit, next_cursor=more))
 
     @router.get("/{template_id}", summary="A template as it stands, in one language")

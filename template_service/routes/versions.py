@@ -2,14 +2,22 @@
 
 from fastapi import APIRouter
 
+from shared.schemas import cursor as cursors
 from shared.schemas.access import Scope
 from shared.schemas.envelope import Envelope, Meta
 from shared.schemas.templates import TemplateVersion, VersionSummary
 from shared.service import require
 from template_service import answers
-from template_service.cursor import cursor_of, number_of
 from template_service.reading import Reading
-from template_service.routes.parameters import Cursor, Limit, Number, TemplateId, WantedLanguage
+from template_service.routes.parameters import (
+    VERSION_KEY,
+    Cursor,
+    Limit,
+    Number,
+    TemplateId,
+    WantedLanguage,
+    key_in,
+)
 
 
 def version_routes(reading: Reading) -> APIRouter:
@@ -28,10 +36,10 @@ def version_routes(reading: Reading) -> APIRouter:
         limit: Limit = 50,
     ) -> Envelope[list[VersionSummary]]:
         versions = await reading.versions(
-            template_id, language=language, before=number_of(cursor), limit=limit + 1
+            template_id, language=language, before=key_in(cursor, VERSION_KEY), limit=limit + 1
         )
         page = versions[:limit]
-        more = cursor_of(page[-1].version) if len(versions) > limit else None
+        more = cursors.encode(str(page[-1].version)) if len(versions) > limit else None
         return Envelope(data=page, meta=Meta(limit=limit, next_cursor=more))
 
     @router.get("/{number}", summary="One version in full")

@@ -1,6 +1,7 @@
 """The query that channel workers live on: everything a delivery must know, for many users."""
 
 from collections.abc import Collection
+from functools import cache
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,11 +36,6 @@ async def read(connection: AsyncConnection, user_ids: Collection[int]) -> list[P
 
 
 def _profile(row: Row[tuple[object, ...]]) -> Profile:
-    allowed = {
-        Channel.EMAIL: row.email_enabled,
-        Channel.PUSH: row.push_enabled,
-        Channel.SMS: row.sms_enabled,
-    }
     return Profile(
         user_id=row.id,
         version=row.version,
@@ -47,9 +43,17 @@ def _profile(row: Row[tuple[object, ...]]) -> Profile:
         email=row.email,
         phone_number=row.phone_number,
         devices=tuple(
-            PushTarget(id=ident, kind=kind, value=value) for ident, kind, value in row.devices or ()
-        ),
+            PushTarget(id=ident, kind=kind, value=value) for ident, kind, value in row.devices
+        )
+        if row.devices
+        else (),
         language=row.language,
         timezone=row.timezone,
-        enabled=frozenset(channel for channel, enabled in allowed.items() if enabled),
+        enabled=_enabled(row.email_enabled, row.push_enabled, row.sms_enabled),
     )
+
+
+@cache
+def _enabled(*allowed: bool) -> frozenset[Channel]:
+    channels = (Channel.EMAIL, Channel.PUSH, Channel.SMS)
+    return frozenset(channel for channel, yes in zip(channels, allowed, strict=True) if yes)
