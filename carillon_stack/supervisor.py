@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-import xmlrpc.client
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,6 +54,7 @@ class Supervisor:
 
     def start(self, programs: Sequence[Program], *, at_once: Collection[Stage]) -> None:
         """Start supervisord, and with it the programs of the stages that start at once."""
+        self._ended()
         self._configuration.write(programs, at_once)
         sockets = listen(programs)
         with (self._home.logs / "supervisord.out").open("wb") as output:
@@ -86,7 +86,7 @@ class Supervisor:
         daemon = processes.read(self._run / "supervisord.json")
         if self.alive():
             for stage in sorted({stage for _, stage in self._stages()}, reverse=True):
-                self.stop_programs([name for name, at in self._stages() if at == stage])
+                self._stop_groups([name for name, at in self._stages() if at == stage])
             with suppress(OSError, http.client.HTTPException):
                 self._call("supervisor.shutdown")
             if daemon:
@@ -112,7 +112,6 @@ class Supervisor:
 
     def states(self) -> list[ProcessState]:
         """Return every process, in the order of start."""
-        rows = self._call("supervisor.getAllProcessInfo")
         now = time.time()
         return [
             ProcessState(
@@ -122,9 +121,12 @@ class Supervisor:
                 pid=row["pid"] or None,
                 since=now - (row["now"] - row["start"]),
             )
-            for row in rows
+            for row in self._rows()
             if not row["group"].endswith(CLOSED)
         ]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return list(self._call("supervisor.getAllProcessInfo"))
 
     def itself(self) -> ProcessState:
         """Return supervisord's own state."""
@@ -155,12 +157,23 @@ class Supervisor:
 
         Their ports refuse connections until they are started again.
         """
+        self._stop_groups(names)
+        closings = [f"{name}{CLOSED}" for name in names if name in self._with_port()]
+        for closing in closings:
+            self._call("supervisor.startProcessGroup", closing, False)
+        wait_until(
+            lambda: not any(r["pid"] for r in self._rows() if r["group"] in closings), seconds=10
+        )
+
+    def _stop_groups(self, names: Collection[str]) -> None:
         for name in names:
             self._call("supervisor.stopProcessGroup", name, False)
         self._until_gone(lambda state: state.program in names)
-        for name in names:
-            with suppress(xmlrpc.client.Fault):  # it has no port
-                self._call("supervisor.startProcess", f"{name}{CLOSED}", True)
+
+    def _with_port(self) -> set[str]:
+        """Return the programs whose listening socket supervisord keeps."""
+        groups = (row["group"] for row in self._rows())
+        return {group.removesuffix(CLOSED) for group in groups if group.endswith(CLOSED)}
 
     def stop_process(self, process: ProcessState) -> None:
         """Stop one process; return when it is gone."""
@@ -179,7 +192,7 @@ class Supervisor:
         self._configuration.write(programs, at_once={Stage.ENGINES, Stage.SANDBOX})
         _, changed, _ = self._call("supervisor.reloadConfig")[0]
         for name in changed:
-            self.stop_programs([name])
+            self._stop_groups([name])
             self._call("supervisor.removeProcessGroup", name)
             self._call("supervisor.addProcessGroup", name)
         return outdated - set(changed)

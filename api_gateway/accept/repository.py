@@ -32,7 +32,7 @@ class Acceptances:
                 statements.KNOWN_KEYS, [key[0] for key in keys], [key[1] for key in keys]
             )
         return {
-            (row["api_key_id"], row["key"]): Known(row["fingerprint"], json.loads(row["answer"]))
+            (row["api_key_id"], row["key"]): Known(row["fingerprint"], row["answer"])
             for row in rows
         }
 

@@ -1,6 +1,5 @@
 """What clients see of notifications."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -25,10 +24,10 @@ class NotificationReader:
             if row is None:
                 return None
             events = await connection.fetch(statements.EVENTS, request_id)
-        shown = _shown(row, json.loads(row["metadata"]))
+        shown = _shown(row)
         return NotificationDetail(
             **shown.model_dump(),
-            variables=json.loads(row["variables"]),
+            variables=row["variables"],
             timeline=_timeline(row, events),
         )
 
@@ -55,15 +54,14 @@ class NotificationReader:
             query = query.where(table.id < before)
         async with self._database.connect() as connection:
             rows = await connection.execute(query)
-            return [_shown(row._mapping, row._mapping["metadata"]) for row in rows]  # noqa: SLF001
+            return [_shown(row._mapping) for row in rows]  # noqa: SLF001
 
 
-def _shown(row: Any, metadata: dict[str, Any]) -> Notification:
-    names = set(Notification.model_fields) - {"request_id", "meaning", "metadata"}
+def _shown(row: Any) -> Notification:
+    names = set(Notification.model_fields) - {"request_id", "meaning"}
     return Notification(
         request_id=row["id"],
         meaning=_meaning(row["reason"]),
-        metadata=metadata,
         **{name: row[name] for name in names},
     )
 

@@ -7,7 +7,7 @@ import structlog
 from email_service.content import EmailContent
 from email_service.mime import assemble, message_id
 from email_service.smtp.account import SmtpAccount
-from email_service.smtp.connection import ConnectionLost
+from email_service.smtp.connection import WornOut
 from email_service.smtp.connections import SmtpConnections
 from shared.delivery.provider import Receipt
 
@@ -39,9 +39,8 @@ class SmtpProvider:
         source = assemble(content, key, datetime.now(UTC))
         try:
             await self._transmit(content, source)
-        except ConnectionLost:
-            # Servers end conversations that were idle or long. Nothing was handed over: a new
-            # conversation tells whether the server is there.
+        except WornOut:
+            # Nothing was handed over: a new connection tells whether the server is there.
             await self._transmit(content, source, fresh=True)
         return Receipt(self.name, message_id(content, key))
 

@@ -35,6 +35,10 @@ class ConnectionLost(ProviderUnavailable):
     """The server hung up before the email was handed over."""
 
 
+class WornOut(ConnectionLost):
+    """The same on a connection that served before: servers end what was idle or went on long."""
+
+
 class SmtpConnection:
     """An open, logged-in conversation. Times are seconds on the monotonic clock."""
 
@@ -83,6 +87,11 @@ class SmtpConnection:
             await self._hand_over(source)
         except _ABOUT_THE_EMAIL:
             await self._reset()
+            raise
+        except ConnectionLost as error:
+            self._client.close()
+            if self.emails > 1:
+                raise WornOut(str(error)) from error
             raise
         except BaseException:
             self._client.close()

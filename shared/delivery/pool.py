@@ -12,6 +12,7 @@ import structlog
 from shared.delivery.provider import Provider, Receipt
 from shared.errors import (
     BreakerOpen,
+    OutcomeUnknown,
     ProviderError,
     ProviderMisconfigured,
     ProviderUnavailable,
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 Content = TypeVar("Content")
 
 _NOT_REACHED = (ProviderUnavailable, ProviderMisconfigured)
+_UNWELL = (*_NOT_REACHED, OutcomeUnknown)
+"""What counts for the breaker: a provider that takes messages and falls silent is not well."""
 
 
 @dataclass(slots=True)
@@ -34,11 +37,11 @@ class _Member(Generic[Content]):
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
-        """The breaker's guard; what kept us from the provider is remembered until it is reached."""
+        """The breaker's guard; what is wrong with the provider is remembered."""
         try:
             async with self.breaker.guard():
                 yield
-        except _NOT_REACHED as error:
+        except _UNWELL as error:
             self.trouble = error
             raise
         except ProviderError:
@@ -81,7 +84,7 @@ class ProviderPool(Generic[Content]):
                     provider.name,
                     failures=failures,
                     recovery_seconds=recovery_seconds,
-                    counts=_NOT_REACHED,
+                    counts=_UNWELL,
                     proves_health=(ProviderError,),
                 ),
             )

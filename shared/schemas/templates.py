@@ -111,7 +111,8 @@ class NewTemplate(Sources):
     channel: Channel
     variables: Variables | None = Field(
         default=None,
-        description="What a request must give; left out, all that the texts use.",
+        description="What a request must give; left out, all that the texts use. Where a text "
+        "has a default for a variable, name only the others.",
         examples=[["name"]],
     )
     language: Language = Field(default="en", examples=["en"])

@@ -1,6 +1,7 @@
 """The template service on a database of its own, called without a network in between."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -32,9 +33,9 @@ def settings(postgres_url: str, internal_token: str) -> Settings:
     )
 
 
-@pytest.fixture
-async def anyone(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that shows no key."""
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """One copy of the service, and a client that shows it no key."""
     app = build(settings)
     app.state.access = Access(holder, settings.internal_service_token)
     async with (
@@ -45,6 +46,13 @@ async def anyone(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
             timeout=30,
         ) as client,
     ):
+        yield client
+
+
+@pytest.fixture
+async def anyone(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that shows no key."""
+    async with serving(settings) as client:
         yield client
 
 

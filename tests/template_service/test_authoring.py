@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.template_service.conftest import WELCOME
+from tests.template_service.conftest import WELCOME, serving
 
 
 async def test_a_saved_template_is_shown_as_it_was_given(client, welcome):
@@ -143,6 +143,25 @@ async def test_changes_at_once_all_take_effect_under_different_numbers(client, w
     last = (await client.get("/templates/welcome_email")).json()["data"]
     assert last["name"].startswith("Name ")
     assert last["subject"].startswith("Subject ")
+
+
+async def test_changes_in_two_copies_of_the_service_all_take_effect(client, welcome, settings):
+    """Invariant: versions count up without gaps, whichever process they were saved by."""
+    async with serving(settings) as other:
+        other.headers["authorization"] = client.headers["authorization"]
+        changes = [{"name": "New"}, {"subject": "New"}, {"body_text": "New"}, {"body_html": "New"}]
+        responses = await asyncio.gather(
+            *(
+                copy.put("/templates/welcome_email", json=c)
+                for c in changes
+                for copy in (client, other)
+            )
+        )
+        assert [response.status_code for response in responses] == [200] * 8
+        versions = sorted(response.json()["data"]["version"] for response in responses)
+        assert versions == list(range(2, 10))
+        last = (await other.get("/templates/welcome_email")).json()["data"]
+    assert all(last[name] == "New" for change in changes for name in change)
 
 
 async def test_made_at_once_one_wins(client):

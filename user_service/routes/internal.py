@@ -15,7 +15,7 @@ def routes(users: Users) -> APIRouter:
     @router.post("/profiles")
     async def read_profiles(question: ProfileQuestion) -> Response:
         found = await users.profiles(question.user_ids)
-        answer = Envelope(data=ProfileAnswer(profiles=found))
+        answer = Envelope[ProfileAnswer](data=ProfileAnswer(profiles=found))
         # Written at once, not validated once more on its way out: workers wait for this one.
         return Response(answer.model_dump_json(), media_type="application/json")
 

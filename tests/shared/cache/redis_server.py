@@ -64,12 +64,13 @@ class RedisServer:
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
-                    probe.sendall(b"INFO server\r\n")
-                    answer = probe.recv(4096)
+                    probe.sendall(b"INFO server\r\nPING\r\n")
+                    answer = probe.recv(16384)
             except OSError:
                 answer = b""
-            # Another's Redis at this port is not ours.
-            if f"process_id:{self.process.pid}\r\n".encode() in answer:
+            # Another's Redis at this port is not ours, and one that still loads its AOF is not up.
+            is_ours = f"process_id:{self.process.pid}\r\n".encode() in answer
+            if is_ours and answer.endswith(b"+PONG\r\n"):
                 return True
             time.sleep(0.01)
         return False

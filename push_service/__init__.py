@@ -1,0 +1,1 @@
+"""The push channel: notifications out to devices."""

@@ -1,0 +1,45 @@
+"""FCM's message for a content.
+
+Source: https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages
+"""
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from push_service.content import PushContent
+
+_LONGEST_TTL_SECONDS = 4 * 7 * 24 * 3600
+_LONGEST_COLLAPSE_KEY = 64  # bytes, at Apple
+
+
+def message(content: PushContent, key: str) -> dict[str, Any]:
+    """The body's `message`; `key` becomes the collapse key on every platform."""
+    collapse_key = key if len(key) <= _LONGEST_COLLAPSE_KEY else sha256(key.encode()).hexdigest()
+    left = (content.expires_at - datetime.now(UTC)).total_seconds()
+    ttl = int(min(max(left, 0), _LONGEST_TTL_SECONDS))
+    notification = {"title": content.title, "body": content.body}
+    if content.image_url:
+        notification["image"] = content.image_url
+    webpush: dict[str, Any] = {"headers": {"TTL": str(ttl)}}
+    if content.action_url and content.action_url.startswith("https://"):
+        webpush["fcm_options"] = {"link": content.action_url}
+    return {
+        "token": content.target.value,
+        "notification": notification,
+        "data": dict(content.data),
+        "android": {
+            "collapse_key": collapse_key,
+            "priority": "high" if content.urgent else "normal",
+            "ttl": f"{ttl}s",
+            "notification": {"tag": collapse_key},
+        },
+        "apns": {
+            "headers": {
+                "apns-collapse-id": collapse_key,
+                "apns-expiration": str(int(content.expires_at.timestamp())),
+                "apns-priority": "10" if content.urgent else "5",
+            }
+        },
+        "webpush": webpush,
+    }

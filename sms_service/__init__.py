@@ -1,0 +1,1 @@
+"""The SMS channel: notifications out as text messages."""

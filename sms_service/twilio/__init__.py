@@ -1,0 +1,1 @@
+"""What the Twilio provider stands on: what answers mean."""
