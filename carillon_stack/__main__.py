@@ -1,6 +1,7 @@
 """The command line: ``python -m carillon_stack``, or ``./carillon``."""
 
-import importlib.util
+from importlib import import_module
+from importlib.util import find_spec
 
 import typer
 
@@ -15,10 +16,9 @@ app = typer.Typer(
 )
 for part in (demonstration, life, sight, diagnosis, checks):
     app.add_typer(part.app)
-if importlib.util.find_spec("carillon_client") and importlib.util.find_spec("carillon_client.cli"):
-    from carillon_client.cli import app as client
-
-    app.add_typer(client)
+COMMANDS_OF_THE_CLIENT = "carillon_client.cli"
+if find_spec("carillon_client") and (found := find_spec(COMMANDS_OF_THE_CLIENT)) and found.origin:
+    app.add_typer(import_module(COMMANDS_OF_THE_CLIENT).app)
 
 if __name__ == "__main__":
     app()

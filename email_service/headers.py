@@ -9,7 +9,8 @@ from email_service.mailbox import Mailbox
 _NAME = re.compile(r"[A-Za-z0-9-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _FOLD = re.compile(r"(.{1,66}) (?=\S)")
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ATOMS = re.compile(rf"{_ATOM}(?: {_ATOM})*")
 _QUOTED = re.compile(r'(["\\])')
 
 _LONGEST_LINE = 998

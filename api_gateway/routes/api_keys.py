@@ -2,18 +2,21 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
+from pydantic import TypeAdapter
 
 from api_gateway.keys.repository import ApiKeyRepository
 from api_gateway.keys.ring import KeyRing, hash_of, make_key, prefix_of
 from shared.errors import NotFound
-from shared.schemas import cursor as cursors
 from shared.schemas.access import Caller, KeyAnswer, KeyQuestion, Scope
 from shared.schemas.api_keys import ApiKey, ApiKeyCreate, ApiKeyMade
-from shared.schemas.envelope import Envelope, Meta
+from shared.schemas.envelope import Envelope
 from shared.schemas.text import BigId
 from shared.service import require
 from shared.service.access import neighbours_only
+from shared.service.paging import Cursor, Limit, key_in, page
+
+_KEY: TypeAdapter[int] = TypeAdapter(BigId)
 
 
 def api_key_routes(repository: ApiKeyRepository, ring: KeyRing) -> APIRouter:
@@ -43,14 +46,11 @@ def api_key_routes(repository: ApiKeyRepository, ring: KeyRing) -> APIRouter:
     @router.get("/api-keys", summary="List API keys, newest first")
     async def list_api_keys(
         _caller: Annotated[Caller, require(Scope.ADMIN)],
-        cursor: Annotated[str | None, Query(max_length=200)] = None,
-        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        cursor: Cursor = None,
+        limit: Limit = 50,
     ) -> Envelope[list[ApiKey]]:
-        before = _id_in(cursor) if cursor else None
-        rows = await repository.list(before=before, limit=limit + 1)
-        following = cursors.encode(str(rows[limit - 1].id)) if len(rows) > limit else None
-        shown = [_shown(row) for row in rows[:limit]]
-        return Envelope(data=shown, meta=Meta(limit=limit, next_cursor=following))
+        rows = await repository.list(before=key_in(cursor, _KEY), limit=limit + 1)
+        return page([_shown(row) for row in rows], limit, key=lambda key: key.id)
 
     @router.delete("/api-keys/{key_id}", summary="Revoke an API key, at once")
     async def revoke_api_key(
@@ -73,13 +73,3 @@ def api_key_routes(repository: ApiKeyRepository, ring: KeyRing) -> APIRouter:
 
 def _shown(row: Any) -> ApiKey:
     return ApiKey(**{name: getattr(row, name) for name in ApiKey.model_fields})
-
-
-def _id_in(cursor: str) -> int:
-    try:
-        number = int(cursors.decode(cursor))
-    except ValueError:
-        raise cursors.invalid() from None
-    if not 0 < number < 2**63:
-        raise cursors.invalid()
-    return number

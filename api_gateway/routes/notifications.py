@@ -7,6 +7,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import TypeAdapter
 
 from api_gateway.accept.acceptor import Acceptor
 from api_gateway.accept.order import Order
@@ -14,19 +15,18 @@ from api_gateway.status.reader import NotificationReader
 from shared.cache import rate_limit_headers
 from shared.errors import FieldProblem, NotFound, Unprocessable
 from shared.observability import correlation
-from shared.schemas import cursor as cursors
 from shared.schemas.access import Caller, Scope
-from shared.schemas.envelope import Envelope, Meta
+from shared.schemas.envelope import Envelope
 from shared.schemas.notifications import Accepted, Notification, NotificationDetail, SendRequest
 from shared.schemas.text import BigId
 from shared.schemas.vocabulary import Channel, Status
 from shared.service import require
+from shared.service.paging import Cursor, Limit, key_in, page
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
-Limit = Annotated[int, Query(ge=1, le=100, description="Page size.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="`meta.next_cursor` of a page.")]
+_KEY: TypeAdapter[UUID] = TypeAdapter(UUID)
 
 
 def notification_routes(
@@ -91,7 +91,7 @@ def notification_routes(
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Envelope[list[Notification]]:
-        return await page(cursor, limit, user_id=user_id, status=status, channel=channel)
+        return await listed(cursor, limit, user_id=user_id, status=status, channel=channel)
 
     @router.get("/users/{user_id}/notifications", summary="List a user's notifications")
     async def list_notifications_of_user(
@@ -102,16 +102,14 @@ def notification_routes(
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Envelope[list[Notification]]:
-        return await page(cursor, limit, user_id=user_id, status=status, channel=channel)
+        return await listed(cursor, limit, user_id=user_id, status=status, channel=channel)
 
-    async def page(cursor: str | None, limit: int, **filters: Any) -> Envelope[list[Notification]]:
-        before = _id_in(cursor) if cursor else None
+    async def listed(
+        cursor: str | None, limit: int, **filters: Any
+    ) -> Envelope[list[Notification]]:
+        before = key_in(cursor, _KEY)
         found = await reader.list(**filters, before=before, limit=limit + 1)
-        following = None
-        if len(found) > limit:
-            found = found[:limit]
-            following = cursors.encode(str(found[-1].request_id))
-        return Envelope(data=found, meta=Meta(limit=limit, next_cursor=following))
+        return page(found, limit, key=lambda notification: notification.request_id)
 
     return router
 
@@ -134,10 +132,3 @@ def _valid_key(header: str | None) -> str | None:
 
 def _valid_traceparent(header: str | None) -> str | None:
     return header if header and _TRACEPARENT.fullmatch(header) else None
-
-
-def _id_in(cursor: str) -> UUID:
-    try:
-        return UUID(cursors.decode(cursor))
-    except ValueError:
-        raise cursors.invalid() from None

@@ -4,9 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from shared.schemas import cursor as cursors
 from shared.schemas.access import Scope
-from shared.schemas.envelope import Envelope, Meta
+from shared.schemas.envelope import Envelope
 from shared.schemas.templates import (
     NewTemplate,
     RenderedTemplate,
@@ -17,16 +16,14 @@ from shared.schemas.templates import (
 )
 from shared.schemas.vocabulary import Channel
 from shared.service import require
+from shared.service.paging import Cursor, Limit, key_in, page
 from template_service import answers
 from template_service.authoring import Authoring
 from template_service.reading import Reading
 from template_service.routes.parameters import (
     TEMPLATE_KEY,
-    Cursor,
-    Limit,
     TemplateId,
     WantedLanguage,
-    key_in,
 )
 
 
@@ -52,9 +49,8 @@ def template_routes(reading: Reading, authoring: Authoring) -> APIRouter:
         rows = await reading.page(
             channel=channel, active=active, after=key_in(cursor, TEMPLATE_KEY), limit=limit + 1
         )
-        page = [answers.summary(row, name) for row, name in rows[:limit]]
-        more = cursors.encode(page[-1].template_id) if len(rows) > limit else None
-        return Envelope(data=page, meta=Meta(limit=limit, next_cursor=more))
+        shown = [answers.summary(row, name) for row, name in rows]
+        return page(shown, limit, key=lambda summary: summary.template_id)
 
     @router.get("/{template_id}", summary="A template as it stands, in one language")
     async def get_template(

@@ -2,21 +2,18 @@
 
 from fastapi import APIRouter
 
-from shared.schemas import cursor as cursors
 from shared.schemas.access import Scope
-from shared.schemas.envelope import Envelope, Meta
+from shared.schemas.envelope import Envelope
 from shared.schemas.templates import TemplateVersion, VersionSummary
 from shared.service import require
+from shared.service.paging import Cursor, Limit, key_in, page
 from template_service import answers
 from template_service.reading import Reading
 from template_service.routes.parameters import (
     VERSION_KEY,
-    Cursor,
-    Limit,
     Number,
     TemplateId,
     WantedLanguage,
-    key_in,
 )
 
 
@@ -38,9 +35,7 @@ def version_routes(reading: Reading) -> APIRouter:
         versions = await reading.versions(
             template_id, language=language, before=key_in(cursor, VERSION_KEY), limit=limit + 1
         )
-        page = versions[:limit]
-        more = cursors.encode(str(page[-1].version)) if len(versions) > limit else None
-        return Envelope(data=page, meta=Meta(limit=limit, next_cursor=more))
+        return page(versions, limit, key=lambda version: version.version)
 
     @router.get("/{number}", summary="One version in full")
     async def get_template_version(

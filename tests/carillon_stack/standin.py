@@ -16,7 +16,7 @@ def serve() -> None:
     told_to_stop, at_signal = socket.socketpair()
     at_signal.setblocking(False)
     signal.set_wakeup_fd(at_signal.fileno())
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    signal.signal(signal.SIGTERM, lambda *_: None)
     listener = socket.socket(fileno=int(os.environ["LISTEN_FD"]))
     # Processes that share the socket all wake up for one caller.
     listener.setblocking(False)

@@ -30,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def engines(home: Home) -> Iterator[Engines]:
-    with running_engines(home, caller=NOTHING_GIVEN, say=lambda line: None) as engines:
+    with running_engines(home, caller=NOTHING_GIVEN, say=print) as engines:
         yield engines
     assert Supervisor(home).leftovers() == []
 
@@ -73,6 +73,9 @@ async def test_rabbitmq_keeps_what_it_confirmed_when_killed(home: Home, engines:
     message = aio_pika.Message(b"confirmed", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
     await channel.default_exchange.publish(message, "kept")
     await connection.close()
+    # RabbitMQ writes down a new queue's place about half a second after declaring it.
+    (places,) = home.path.glob("rabbitmq/data/*/quorum/*/names.dets")
+    assert wait_until(lambda: b"_kept" in places.read_bytes(), seconds=10)
     kill(home, "rabbitmq")
 
     await choice.until_ready(engines.rabbitmq, seconds=30)
@@ -133,7 +136,7 @@ def test_an_engine_that_cannot_be_installed_is_explained(
     monkeypatch.setattr(install.platform, "system", lambda: "Linux")
 
     with pytest.raises(StackError) as refusal:
-        install.ensure(list(choice.VARIABLES), Home(tmp_path), lambda line: None)
+        install.ensure(list(choice.VARIABLES), Home(tmp_path), print)
 
     message = str(refusal.value)
     assert "Missing: RabbitMQ, Redis" in message

@@ -48,8 +48,8 @@ class Subject:
     hands_over_in_one_piece: bool
 
     @asynccontextmanager
-    async def opened(self, sandbox: Sandbox, **changes: Any) -> AsyncIterator[Provider[Any]]:
-        provider = self.make(sandbox, **changes)
+    async def opened(self, box: Sandbox, **changes: Any) -> AsyncIterator[Provider[Any]]:
+        provider = self.make(box, **changes)
         await provider.open()
         try:
             yield provider
@@ -57,10 +57,10 @@ class Subject:
             await provider.close()
 
 
-def smtp(sandbox: Sandbox, *, timeout: float = 10.0, port: int | None = None) -> SmtpProvider:
+def smtp(box: Sandbox, *, timeout: float = 10.0, port: int | None = None) -> SmtpProvider:
     account = SmtpAccount(
         host="127.0.0.1",
-        port=port or sandbox.smtp_port,
+        port=port or box.smtp_port,
         own_name="carillon.example",
         tls="none",
         tls_context=None,
@@ -71,17 +71,17 @@ def smtp(sandbox: Sandbox, *, timeout: float = 10.0, port: int | None = None) ->
     return SmtpProvider(account, connections=4)
 
 
-def fcm(sandbox: Sandbox, *, timeout: float = 10.0, port: int | None = None) -> FcmProvider:
-    account = ServiceAccount.from_file(sandbox.credentials)
-    url = sandbox.url
+def fcm(box: Sandbox, *, timeout: float = 10.0, port: int | None = None) -> FcmProvider:
+    account = ServiceAccount.from_file(box.credentials)
+    url = box.url
     if port is not None:
         url = f"http://127.0.0.1:{port}"
         account = account.model_copy(update={"token_uri": f"{url}/token"})
     return FcmProvider(account, project=PROJECT, api_url=url, timeout=timeout)
 
 
-def twilio(sandbox: Sandbox, *, timeout: float = 10.0, port: int | None = None) -> TwilioProvider:
-    url = sandbox.url if port is None else f"http://127.0.0.1:{port}"
+def twilio(box: Sandbox, *, timeout: float = 10.0, port: int | None = None) -> TwilioProvider:
+    url = box.url if port is None else f"http://127.0.0.1:{port}"
     return TwilioProvider(
         TWILIO_SID, TWILIO_TOKEN, sender="+15005550006", api_url=url, timeout=timeout
     )

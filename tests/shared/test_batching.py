@@ -48,16 +48,16 @@ async def test_an_error_of_the_gathering_reaches_every_caller():
 
 
 async def test_a_cancelled_caller_leaves_the_others_alone():
-    gate = asyncio.Event()
+    begun, gate = asyncio.Event(), asyncio.Event()
 
     async def work(items):
+        begun.set()
         await gate.wait()
         return items
 
     slow = Gatherer(work)
     first, second = asyncio.create_task(slow(1)), asyncio.create_task(slow(2))
-    while len(slow) or not slow._running:
-        await asyncio.sleep(0)
+    await begun.wait()
     first.cancel()
     gate.set()
     with pytest.raises(asyncio.CancelledError):

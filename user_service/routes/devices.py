@@ -8,8 +8,9 @@ from shared.schemas.envelope import Envelope, Failure
 from shared.schemas.text import BigId
 from shared.schemas.users import Device, NewDevice
 from shared.service import require
+from shared.service.paging import Cursor, Limit, key_in, page
 from user_service.changes import Changed
-from user_service.routes.answers import Cursor, Limit, UserId, changed, last_id, page
+from user_service.routes.answers import ROW_KEY, UserId, changed
 from user_service.service import Users
 
 
@@ -47,7 +48,9 @@ def routes(users: Users) -> APIRouter:
     async def list_devices(
         user_id: UserId, limit: Limit = 50, cursor: Cursor = None
     ) -> Envelope[list[Device]]:
-        return page(await users.devices(user_id, after=last_id(cursor), limit=limit + 1), limit)
+        after = key_in(cursor, ROW_KEY) or 0
+        found = await users.devices(user_id, after=after, limit=limit + 1)
+        return page(found, limit, key=lambda device: device.id)
 
     @router.delete("", summary="Remove all of a user's devices")
     async def remove_devices(user_id: UserId) -> Envelope[RemovedDevices]:

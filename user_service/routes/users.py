@@ -9,7 +9,8 @@ from shared.schemas.envelope import Envelope, Failure
 from shared.schemas.text import LineText
 from shared.schemas.users import BulkAnswer, BulkUsers, NewUser, User, UserChange
 from shared.service import require
-from user_service.routes.answers import Cursor, Limit, UserId, changed, last_id, page
+from shared.service.paging import Cursor, Limit, key_in, page
+from user_service.routes.answers import ROW_KEY, UserId, changed
 from user_service.service import Users
 
 Documented = dict[int | str, dict[str, Any]]
@@ -36,13 +37,13 @@ def routes(users: Users) -> APIRouter:
         external_id: Annotated[LineText | None, Query(description="Exactly this one.")] = None,
     ) -> Envelope[list[User]]:
         found = await users.page(
-            after=last_id(cursor),
+            after=key_in(cursor, ROW_KEY) or 0,
             limit=limit + 1,
             username=username,
             email=email,
             external_id=external_id,
         )
-        return page(found, limit)
+        return page(found, limit, key=lambda user: user.id)
 
     @router.put("/bulk", summary="Make or update up to 1,000 users by external_id")
     async def put_users(given: BulkUsers) -> Envelope[BulkAnswer]:

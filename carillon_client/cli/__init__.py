@@ -1,0 +1,17 @@
+"""The client on the command line; each file is a noun."""
+
+import typer
+
+from carillon_client.cli import api_keys, notifications, send, templates, users
+
+app = typer.Typer(
+    name="carillon",
+    help="Calls the gateway at CARILLON_URL with the key in CARILLON_API_KEY.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for part in (send, notifications, users, templates, api_keys):
+    app.add_typer(part.app)
+
+__all__ = ["app"]

@@ -1,0 +1,113 @@
+"""A test's own view of its virtual host: what stands in which queue, and who is connected."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import aio_pika
+import httpx
+
+from shared.messaging import Link
+from shared.schemas.wire import NotificationMessage
+
+DEADLINE_SECONDS = 30.0
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Waits for a condition, and fails where it never comes true."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while True:
+            met = condition()
+            if await met if isinstance(met, Awaitable) else met:
+                return
+            await asyncio.sleep(0.02)
+
+
+def notification(**changes: Any) -> NotificationMessage:
+    """A message on its way to user 1."""
+    now = datetime.now(UTC)
+    usual = {
+        "id": uuid4(),
+        "channel": "email",
+        "user_id": 1,
+        "template_id": "bells",
+        "template_version": 1,
+        "variables": {"name": "Ada"},
+        "correlation_id": "test",
+        "created_at": now,
+        "expires_at": now + timedelta(hours=1),
+    }
+    return NotificationMessage(**{**usual, **changes})
+
+
+@dataclass
+class Broker:
+    """One virtual host."""
+
+    url: str
+    links: list[Link] = field(default_factory=list)
+    _channel: Any = None
+    _connection: Any = None
+
+    async def open(self) -> None:
+        self._connection = await aio_pika.connect(self.url)
+        self._channel = await self._connection.channel()
+
+    async def close(self) -> None:
+        for link in self.links:
+            await link.close()
+        await self._connection.close()
+
+    async def link(self, name: str = "test") -> Link:
+        """An open link, closed after the test."""
+        link = Link(self.url, name, essential=True)
+        await link.open()
+        self.links.append(link)
+        return link
+
+    async def count(self, queue: str) -> int:
+        """Messages that wait in a queue, those in a consumer's hands left out."""
+        declared = await self._channel.declare_queue(queue, passive=True)
+        return int(declared.declaration_result.message_count)
+
+    async def take(self, queue: str) -> Any:
+        """The next message of a queue, acked; waits for it."""
+        found: list[Any] = []
+
+        async def look() -> bool:
+            waiting = await self._channel.get_queue(queue, ensure=False)
+            found.append(await waiting.get(fail=False, no_ack=True))
+            return found[-1] is not None
+
+        await until(look)
+        return found[-1]
+
+    async def put(self, routing_key: str, body: bytes) -> None:
+        exchange = await self._channel.get_exchange("notifications.direct", ensure=False)
+        await exchange.publish(aio_pika.Message(body), routing_key)
+
+    async def force_close(self, name: str) -> None:
+        """Has RabbitMQ close the connection of that name."""
+        vhost = urlsplit(self.url).path.removeprefix("/")
+        given = urlsplit(os.environ["RABBITMQ_URL"])
+        login = (given.username or "guest", given.password or "guest")
+        base_url = os.environ["RABBITMQ_MANAGEMENT_URL"]
+        async with httpx.AsyncClient(base_url=base_url, auth=login, timeout=30) as client:
+
+            async def closed() -> bool:
+                answer = await client.get(f"/api/vhosts/{vhost}/connections")
+                mine = [
+                    connection["name"]
+                    for connection in answer.json()
+                    if connection.get("client_properties", {}).get("connection_name") == name
+                ]
+                for connection in mine:
+                    (await client.delete(f"/api/connections/{connection}")).raise_for_status()
+                return bool(mine)
+
+            await until(closed)

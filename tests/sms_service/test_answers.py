@@ -1,0 +1,43 @@
+import httpx
+import pytest
+
+from shared.errors import (
+    ContentRejected,
+    ProviderDeclined,
+    ProviderMisconfigured,
+    ProviderThrottled,
+    ProviderUnavailable,
+    RecipientRejected,
+)
+from sms_service.twilio.answers import failure
+
+
+def answer(status: int, code: int, **headers: str) -> httpx.Response:
+    return httpx.Response(status, json={"code": code, "message": "said"}, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (answer(400, 21211), RecipientRejected),
+        (answer(400, 21610), RecipientRejected),
+        (answer(400, 21614), RecipientRejected),
+        (answer(400, 30006), RecipientRejected),
+        (answer(400, 30007), ContentRejected),
+        (answer(401, 20003), ProviderMisconfigured),
+        (answer(403, 99999), ProviderMisconfigured),
+        (answer(400, 21606), ProviderMisconfigured),
+        (answer(429, 20429), ProviderThrottled),
+        (answer(400, 99999), ProviderDeclined),
+        (answer(503, 20503), ProviderUnavailable),
+        (httpx.Response(502, html="<h1>Bad Gateway</h1>"), ProviderUnavailable),
+        (httpx.Response(400, json=[]), ProviderDeclined),
+    ],
+)
+def test_an_answer_means(response, expected):
+    assert type(failure(response)) is expected
+
+
+def test_a_throttle_carries_the_wait():
+    assert failure(answer(429, 20429, **{"retry-after": "3"})).retry_after == 3
+    assert failure(answer(429, 20429)).retry_after is None
