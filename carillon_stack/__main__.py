@@ -1,11 +1,16 @@
 """The command line: ``python -m carillon_stack``, or ``./carillon``."""
 
-from importlib import import_module
-from importlib.util import find_spec
+import os
+from contextlib import suppress
 
 import typer
 
+from carillon_client.cli import app as client
+from carillon_client.cli.gateway import API_KEY, URL
 from carillon_stack.commands import checks, demonstration, diagnosis, life, sight
+from carillon_stack.errors import StackError
+from carillon_stack.facts import Facts
+from carillon_stack.home import Home
 
 app = typer.Typer(
     name="carillon",
@@ -16,9 +21,21 @@ app = typer.Typer(
 )
 for part in (demonstration, life, sight, diagnosis, checks):
     app.add_typer(part.app)
-COMMANDS_OF_THE_CLIENT = "carillon_client.cli"
-if find_spec("carillon_client") and (found := find_spec(COMMANDS_OF_THE_CLIENT)) and found.origin:
-    app.add_typer(import_module(COMMANDS_OF_THE_CLIENT).app)
+app.add_typer(client)
+
+CLIENT_COMMANDS = frozenset(typer.main.get_group(client).commands)
+
+
+@app.callback()
+def introduce(context: typer.Context) -> None:
+    """Tell the client's commands of this home's stack, unless the caller names a gateway."""
+    if context.invoked_subcommand not in CLIENT_COMMANDS or os.environ.get(URL):
+        return
+    with suppress(StackError):
+        facts = Facts.load(Home.from_environment())
+        os.environ[URL] = facts.services["api_gateway"]
+        os.environ[API_KEY] = os.environ.get(API_KEY) or facts.api_key
+
 
 if __name__ == "__main__":
     app()

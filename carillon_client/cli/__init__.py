@@ -5,7 +5,6 @@ import typer
 from carillon_client.cli import api_keys, notifications, send, templates, users
 
 app = typer.Typer(
-    name="carillon",
     help="Calls the gateway at CARILLON_URL with the key in CARILLON_API_KEY.",
     no_args_is_help=True,
     add_completion=False,

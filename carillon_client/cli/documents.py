@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-import yaml
 
 
 def read_mapping(source: str, known: Collection[str]) -> dict[str, Any]:
@@ -14,6 +13,9 @@ def read_mapping(source: str, known: Collection[str]) -> dict[str, Any]:
 
     Raises typer.BadParameter when it cannot be read, or holds a name that is not known.
     """
+    # Only what reads a document pays for the parser: every command starts with these imports.
+    import yaml  # noqa: PLC0415
+
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
         found = yaml.safe_load(text)

@@ -23,9 +23,10 @@ def gateway() -> Iterator[Carillon]:
         with _connected() as carillon:
             yield carillon
     except CarillonError as error:
-        complain(error.message, [f"{field.path}: {field.problem}" for field in error.fields])
+        details = [f"{field.path}: {field.problem}" for field in error.fields]
         if error.code == UNREACHABLE:
-            complain("Is the stack up? Start it: ./carillon up --detach")
+            details.append("Start the stack: ./carillon up --detach")
+        complain(error.message, details)
         raise typer.Exit(1) from error
 
 

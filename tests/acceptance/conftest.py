@@ -1,6 +1,5 @@
 """A whole stack, started by the command line as a user would, and driven over HTTP only."""
 
-import json
 import os
 import subprocess
 import sys
@@ -42,9 +41,9 @@ def stack(tmp_path_factory) -> Iterator[Stack]:
         assert done.returncode == 0, f"carillon {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    carillon("up", "--detach")
-    running = Stack(carillon, json.loads(carillon("info", "--json")))
+    running = Stack(carillon)
     try:
+        running.up()
         yield running
     finally:
         running.close()

@@ -28,14 +28,23 @@ def until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
 class Stack:
     """One stack."""
 
-    def __init__(self, carillon: Callable[..., str], info: dict[str, Any]) -> None:
+    def __init__(self, carillon: Callable[..., str]) -> None:
         self.carillon = carillon
-        self.info = info
-        self.url = info["services"]["api_gateway"]["url"]
-        self.api = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {info['api_key']}"}, timeout=20
-        )
-        self.sandbox = httpx.Client(base_url=info["sandbox"]["url"], timeout=20)
+        self.api = httpx.Client(timeout=20)
+        self.sandbox = httpx.Client(timeout=20)
+        self.info: dict[str, Any] = {}
+
+    def up(self) -> None:
+        """Starts it, or what is missing of it, and learns where it is."""
+        self.carillon("up", "--detach")
+        self.info = json.loads(self.carillon("info", "--json"))
+        self.api.base_url = self.url
+        self.api.headers["Authorization"] = f"Bearer {self.info['api_key']}"
+        self.sandbox.base_url = self.info["sandbox"]["url"]
+
+    @property
+    def url(self) -> str:
+        return str(self.info["services"]["api_gateway"]["url"])
 
     def pids(self, name: str) -> list[int]:
         """The process ids of a service or an engine, as of now."""

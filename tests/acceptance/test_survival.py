@@ -103,7 +103,7 @@ def test_a_killed_supervisor_leaves_nothing_in_the_way(stack):
     [supervisor] = [p["pid"] for p in processes if p["program"] == "supervisord"]
     user, template_id = stack.user(), stack.template()
     os.kill(supervisor, signal.SIGKILL)
-    stack.carillon("up", "--detach")
+    stack.up()
     stack.until_healthy(seconds=60)
     request_id = stack.send(user["id"], template_id)
     assert stack.final(request_id)["status"] == "sent"

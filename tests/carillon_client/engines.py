@@ -1,0 +1,53 @@
+"""A database, a vhost and a Redis that last as long as a suite of processes."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import redis
+
+
+def with_path(url: str, path: str) -> str:
+    return urlsplit(url)._replace(path=f"/{path}").geturl()
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """URL of a fresh database."""
+    server, name = os.environ["POSTGRES_URL"], f"test_{uuid4().hex}"
+    asyncio.run(_execute(server, f'CREATE DATABASE "{name}"'))
+    try:
+        yield with_path(server, name)
+    finally:
+        asyncio.run(_execute(server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@contextmanager
+def vhost() -> Iterator[str]:
+    """URL of a fresh virtual host."""
+    server, name = os.environ["RABBITMQ_URL"], f"test-{uuid4().hex}"
+    login = (urlsplit(server).username or "guest", urlsplit(server).password or "guest")
+    management = os.environ["RABBITMQ_MANAGEMENT_URL"]
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    with httpx.Client(base_url=management, auth=login, timeout=30, trust_env=False) as client:
+        client.put(f"/api/vhosts/{name}").raise_for_status()
+        granted = client.put(f"/api/permissions/{name}/{login[0]}", json=everything)
+        granted.raise_for_status()
+        try:
+            yield with_path(server, name)
+        finally:
+            client.delete(f"/api/vhosts/{name}").raise_for_status()
+
+
+def empty_redis() -> str:
+    """URL of this test worker's Redis database, emptied."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    url = with_path(os.environ["REDIS_URL"], str(1 + int(worker) % 15))
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url

@@ -1,0 +1,180 @@
+"""The licence, on a real Redis."""
+
+import asyncio
+
+import pytest
+
+from shared.cache import Cache, ProfileCache
+from shared.delivery import licence
+from shared.delivery.licence import Licences
+from shared.delivery.outcome import Retry, Sent
+from shared.errors import CacheUnavailable
+from shared.schemas.profile import Profile
+from tests.shared.broker import notification, until
+
+ADA = Profile(user_id=1, version=7)
+SENT = Sent(provider="smtp", message_id="m1")
+
+
+@pytest.fixture
+async def profiles(cache):
+    cached = ProfileCache(cache)
+    await cached.put_many([ADA])
+    return cached
+
+
+@pytest.fixture
+async def worker(cache, profiles):
+    async with opened(cache) as licences:
+        yield licences
+
+
+@pytest.fixture
+async def other(cache, profiles):
+    async with opened(cache) as licences:
+        yield licences
+
+
+class opened:  # noqa: N801 - reads as a function
+    def __init__(self, cache) -> None:
+        self.licences = Licences(cache)
+
+    async def __aenter__(self) -> Licences:
+        await self.licences.open()
+        return self.licences
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.licences.close()
+
+
+async def apply(licences, message, device="", *, version=7, on_unknown="resend"):
+    return await licences.apply(message, device, version=version, on_unknown=on_unknown)
+
+
+async def test_the_first_to_ask_may_send(worker):
+    ruling = await apply(worker, notification())
+    assert (ruling.verdict, ruling.takes) == ("granted", 1)
+
+
+@pytest.mark.parametrize("version", [6, 8, 70])
+async def test_a_profile_of_another_version_is_decided_on_again(worker, version):
+    message = notification()
+    assert (await apply(worker, message, version=version)).verdict == "stale"
+    assert (await apply(worker, message)).verdict == "granted", "nothing was claimed meanwhile"
+
+
+async def test_a_deleted_or_unknown_profile_is_stale(worker, profiles):
+    assert (await apply(worker, notification(user_id=2))).verdict == "stale"
+    await profiles.forget(1, 8)
+    assert (await apply(worker, notification())).verdict == "stale"
+
+
+async def test_what_another_worker_sends_is_busy(worker, other):
+    message = notification()
+    await apply(worker, message)
+    assert (await apply(other, message)).verdict == "busy"
+
+
+async def test_what_is_settled_comes_with_its_outcome(worker, other):
+    message = notification()
+    await apply(worker, message)
+    await worker.settle([(message, "", SENT)])
+    for asking in (worker, other):
+        ruling = await apply(asking, message, version=99)
+        assert (ruling.verdict, ruling.outcome) == ("settled", SENT)
+
+
+async def test_hops_generations_and_devices_are_deliveries_of_their_own(worker, other):
+    message = notification()
+    await apply(worker, message, "phone")
+    again = [
+        (message, "tablet"),
+        (message.next_hop(), "phone"),
+        (message.model_copy(update={"generation": 2}), "phone"),
+    ]
+    for delivery, device in again:
+        assert (await apply(other, delivery, device)).verdict == "granted"
+
+
+async def test_after_a_workers_end_its_sends_are_taken_over(worker, other):
+    message = notification()
+    await apply(worker, message)
+    await worker.close()
+    ruling = await apply(other, message)
+    assert (ruling.verdict, ruling.takes) == ("granted", 2)
+
+
+async def test_after_a_workers_end_its_sends_are_held_where_nothing_marks_a_repeat(worker, other):
+    message = notification()
+    await apply(worker, message, on_unknown="hold")
+    await worker.close()
+    assert (await apply(other, message, on_unknown="hold")).verdict == "unknown"
+
+
+async def test_a_worker_that_was_killed_is_noticed_by_its_lease(cache, other, monkeypatch):
+    monkeypatch.setattr(licence, "LEASE_SECONDS", 0.1)
+    killed = Licences(cache)
+    await killed._renew()
+    message = notification()
+    await apply(killed, message)
+
+    async def taken_over() -> bool:
+        return (await apply(other, message)).verdict == "granted"
+
+    await until(taken_over)
+
+
+async def test_a_living_worker_keeps_its_lease(cache, other, profiles, monkeypatch):
+    monkeypatch.setattr(licence, "_RENEW_SECONDS", 0.02)
+    async with opened(cache) as living:
+        message = notification()
+        await apply(living, message)
+        lease = living._lease_key(living._owner)
+        await cache.command("PEXPIRE", lease, 5000)
+
+        async def is_renewed() -> bool:
+            return await cache.command("PTTL", lease) > 5000
+
+        await until(is_renewed)
+        assert (await apply(other, message)).verdict == "busy"
+
+
+async def test_a_licence_that_was_not_used_can_be_given_back(worker, other):
+    message = notification()
+    await apply(worker, message)
+    await worker.give_back(message, "")
+    ruling = await apply(other, message)
+    assert (ruling.verdict, ruling.takes) == ("granted", 1)
+
+
+async def test_nobody_gives_back_what_is_settled_or_anothers(worker, other):
+    message = notification()
+    await apply(worker, message)
+    await other.give_back(message, "")
+    assert (await apply(other, message)).verdict == "busy"
+    await worker.settle([(message, "", Retry(after=2.0))])
+    await worker.give_back(message, "")
+    assert (await apply(other, message)).verdict == "settled"
+
+
+async def test_many_at_once_are_each_granted_once(worker, other):
+    messages = [notification() for _ in range(200)]
+    rulings = await asyncio.gather(*(apply(w, m) for m in messages for w in (worker, other)))
+    verdicts = [ruling.verdict for ruling in rulings]
+    assert (verdicts.count("granted"), verdicts.count("busy")) == (200, 200)
+
+
+async def test_without_redis_nothing_is_claimed_and_nothing_waits():
+    away = Cache("redis://127.0.0.1:1/0", timeout=0.2)
+    async with opened(away) as licences:
+        message = notification()
+        assert (await apply(licences, message)).verdict == "unclaimed"
+        with pytest.raises(CacheUnavailable):
+            await licences.settle([(message, "", SENT)])
+    await away.close()
+
+
+async def test_every_claim_ends_by_itself(cache, worker):
+    await apply(worker, message := notification())
+    ttl = await cache.command("TTL", worker._claim_key(message, ""))
+    assert 0 < ttl <= licence.CLAIM_TTL_SECONDS
