@@ -1,4 +1,4 @@
-"""The gateway's parts, each put together from what it needs: resources to open, routes to serve."""
+"""The gateway's parts, each put together on its ground: resources to open, routes to serve."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,20 +11,16 @@ from api_gateway.accept.catalogue import Catalogue
 from api_gateway.accept.hand_off import HandOff
 from api_gateway.accept.repository import Acceptances
 from api_gateway.dead_letters.collector import DeadLetterCollector
-from api_gateway.documents import Documents
+from api_gateway.ground import Ground
 from api_gateway.housekeeping import Housekeeping
-from api_gateway.keys.repository import ApiKeyRepository
-from api_gateway.keys.ring import KeyRing
 from api_gateway.routes.api_keys import api_key_routes
 from api_gateway.routes.forward import forward_routes
 from api_gateway.routes.notifications import notification_routes
-from api_gateway.settings import GatewaySettings
 from api_gateway.status.collector import Collector
 from api_gateway.status.reader import NotificationReader
-from shared.cache import Cache, RateLimiter
-from shared.database import Database
-from shared.http import Neighbour
-from shared.messaging import Consumer, Link, Publisher
+from shared.cache import RateLimiter
+from shared.messaging import Consumer
+from shared.messaging.consumer import Handler
 from shared.messaging.depths import Depths
 from shared.messaging.topology import FAILED_QUEUE, STATUS_QUEUE
 from shared.outbox import Relay
@@ -43,55 +39,48 @@ class Part:
     routers: Sequence[APIRouter] = field(default=())
 
 
-def keys(repository: ApiKeyRepository, ring: KeyRing) -> Part:
-    """API keys."""
-    return Part([ring], [api_key_routes(repository, ring)])
-
-
-def accept(
-    settings: GatewaySettings,
-    database: Database,
-    cache: Cache,
-    publisher: Publisher,
-    templates: Neighbour,
-) -> Part:
+def accept(ground: Ground) -> Part:
     """The way in, with the outbox behind it."""
+    settings = ground.settings
     limiter = RateLimiter(
-        cache, limit=settings.rate_limit_per_user, window_seconds=settings.rate_limit_window
+        ground.cache, limit=settings.rate_limit_per_user, window_seconds=settings.rate_limit_window
     )
-    acceptances, relay = Acceptances(database), Relay(database, publisher)
+    acceptances, relay = Acceptances(ground.database), Relay(ground.database, ground.publisher)
     hand_off = HandOff(relay)
-    acceptor = Acceptor(acceptances, Catalogue(templates), limiter, hand_off)
+    acceptor = Acceptor(acceptances, Catalogue(ground.templates), limiter, hand_off)
     lifetime = timedelta(hours=settings.default_lifetime_hours)
-    routes = notification_routes(acceptor, NotificationReader(database), lifetime)
+    routes = notification_routes(acceptor, NotificationReader(ground.database), lifetime)
     return Part([relay, hand_off, Housekeeping(acceptances)], [routes])
 
 
-def collect(
-    settings: GatewaySettings, database: Database, link: Link, publisher: Publisher
-) -> Part:
+def collect(ground: Ground) -> Part:
     """The way back: outcomes and dead letters into their tables."""
-    status, failed = Collector(database, publisher), DeadLetterCollector(database)
-    grace = settings.grace_seconds
+    outcomes = Collector(ground.database, ground.publisher)
+    dead_letters = DeadLetterCollector(ground.database)
     return Part(
         [
-            Consumer(
-                link, STATUS_QUEUE, status.receive, prefetch=_STATUS_PREFETCH, grace_seconds=grace
-            ),
-            Consumer(
-                link, FAILED_QUEUE, failed.receive, prefetch=_FAILED_PREFETCH, grace_seconds=grace
-            ),
-            Depths(link),
+            _consumer(ground, STATUS_QUEUE, outcomes.receive, _STATUS_PREFETCH),
+            _consumer(ground, FAILED_QUEUE, dead_letters.receive, _FAILED_PREFETCH),
+            Depths(ground.consuming),
         ]
     )
 
 
-def forward(documents: Documents, users: Neighbour, templates: Neighbour) -> Part:
+def keys(ground: Ground) -> Part:
+    """API keys."""
+    return Part(routers=[api_key_routes(ground.keys, ground.ring)])
+
+
+def forward(ground: Ground) -> Part:
     """The services behind the one door."""
     return Part(
-        [users, templates, documents],
-        [
-            forward_routes("/users", Scope.USERS, users),
-            forward_routes("/templates", Scope.TEMPLATES, templates),
-        ],
+        routers=[
+            forward_routes("/users", Scope.USERS, ground.users),
+            forward_routes("/templates", Scope.TEMPLATES, ground.templates),
+        ]
     )
+
+
+def _consumer(ground: Ground, queue: str, handler: Handler, prefetch: int) -> Consumer:
+    grace = ground.settings.grace_seconds
+    return Consumer(ground.consuming, queue, handler, prefetch=prefetch, grace_seconds=grace)

@@ -31,8 +31,11 @@ _RENEW_SECONDS = 2.0
 _TAKE = """
 local claim = redis.call('HMGET', KEYS[1], 'state', 'owner', 'takes', 'outcome')
 if claim[1] == 'settled' then return {'settled', claim[4]} end
-if claim[1] == 'sending' and claim[2] ~= ARGV[1] then
-  if redis.call('EXISTS', ARGV[2] .. claim[2]) == 1 then return {'busy', claim[2]} end
+if claim[1] == 'sending' then
+  local is_another = claim[2] ~= ARGV[1]
+  if is_another and redis.call('EXISTS', ARGV[2] .. claim[2]) == 1 then
+    return {'busy', claim[2]}
+  end
   if ARGV[5] == 'hold' then return {'unknown', claim[2]} end
 end
 local version = string.match(redis.call('GETRANGE', KEYS[2], 0, 20), '^(%d+)|')
@@ -71,7 +74,7 @@ class Ruling:
     stale      the profile changed: decide again
     busy       another worker sends it at this moment: wait
     settled    it was sent or decided before: publish `outcome` again
-    unknown    another worker died while sending, and the channel holds such messages
+    unknown    an earlier send ended without a record, and the channel holds such messages
     unclaimed  Redis is away: go on without a claim
     """
 

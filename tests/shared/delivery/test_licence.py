@@ -111,6 +111,13 @@ async def test_after_a_workers_end_its_sends_are_held_where_nothing_marks_a_repe
     assert (await apply(other, message, on_unknown="hold")).verdict == "unknown"
 
 
+async def test_a_worker_does_not_know_its_own_unrecorded_send_either(worker):
+    message = notification()
+    await apply(worker, message, on_unknown="hold")
+    assert (await apply(worker, message, on_unknown="hold")).verdict == "unknown"
+    assert (await apply(worker, message, on_unknown="resend")).takes == 2
+
+
 async def test_a_worker_that_was_killed_is_noticed_by_its_lease(cache, other, monkeypatch):
     monkeypatch.setattr(licence, "LEASE_SECONDS", 0.1)
     killed = Licences(cache)

@@ -1,0 +1,52 @@
+"""What the gateway stands on: engines, and the services behind it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from api_gateway.documents import Documents
+from api_gateway.keys.repository import ApiKeyRepository
+from api_gateway.keys.ring import KeyRing
+from api_gateway.partitions import Partitions
+from api_gateway.settings import GatewaySettings
+from shared.cache import Cache
+from shared.database import Database
+from shared.database.migrations import Migrations
+from shared.http import neighbour
+from shared.messaging import Link, Publisher
+from shared.service import Resource
+
+
+class Ground:
+    """One of each, made from the settings and shared by all parts."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        url = settings.database_url.get_secret_value()
+        rabbitmq = settings.rabbitmq_url.get_secret_value()
+        first_key = settings.bootstrap_admin_key
+        self.database = Database(url, pool_size=settings.database_pool_size)
+        self.cache = Cache(settings.redis_url.get_secret_value())
+        self.consuming = Link(rabbitmq, f"{settings.service_name}-consuming")
+        self.publishing = Link(rabbitmq, f"{settings.service_name}-publishing")
+        self.publisher = Publisher(self.publishing)
+        self.users = neighbour(settings, "user_service")
+        self.templates = neighbour(settings, "template_service")
+        self.documents = Documents({"/users": self.users, "/templates": self.templates})
+        self.keys = ApiKeyRepository(self.database)
+        self.ring = KeyRing(self.keys, url, first_key.get_secret_value() if first_key else None)
+
+    def resources(self) -> Sequence[Resource]:
+        """In the order in which they open."""
+        migrations = Migrations(self.database, Path(__file__).parent / "migrations")
+        return [
+            self.users,
+            self.templates,
+            self.cache,
+            self.publishing,
+            self.consuming,
+            self.database,
+            migrations,
+            Partitions(self.database),
+            self.ring,
+            self.documents,
+        ]
