@@ -1,8 +1,12 @@
 """Ports on loopback: the well-known one where it is free, else any, and the same next time."""
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 # Below the range from which systems take ports for outgoing connections: a port
 # from that range could be taken while the server behind it restarts.
@@ -12,12 +16,14 @@ ELSEWHERE = range(20_000, 30_000)
 class Ports:
     """Gives each listener of a stack its port.
 
-    ``held`` are ports that the stack's own running processes occupy: they are kept.
+    ``held`` are ports that the stack's own running processes occupy: they are kept. Until
+    ``release``, no other stack that starts at the same moment is given the same port.
     """
 
     def __init__(self, remembered: Mapping[str, int], *, held: bool = False) -> None:
         self._remembered = dict(remembered)
         self._held = held
+        self._reservations: list[int] = []
         self.given: dict[str, int] = {}
 
     def give(self, listener: str, preferred: int | None = None) -> int:
@@ -30,12 +36,29 @@ class Ports:
         else:
             wanted = [port for port in (last, preferred) if port is not None]
             anywhere = random.sample(ELSEWHERE, 200)
-            port = next(p for p in (*wanted, *anywhere) if p not in self._taken() and is_free(p))
+            port = next(p for p in (*wanted, *anywhere) if self._may_have(p))
         self.given[listener] = port
         return port
 
-    def _taken(self) -> set[int]:
-        return set(self.given.values())
+    def release(self) -> None:
+        """End the reservations: by now the listeners hold their ports themselves."""
+        while self._reservations:
+            os.close(self._reservations.pop())
+
+    def _may_have(self, port: int) -> bool:
+        return port not in self.given.values() and self._reserve(port) and is_free(port)
+
+    def _reserve(self, port: int) -> bool:
+        folder = Path(tempfile.gettempdir()) / f"carillon-ports-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._reservations.append(descriptor)
+        return True
 
 
 def is_free(port: int) -> bool:

@@ -75,6 +75,7 @@ class Stack:
                 self._start(plan, engines)
             self._await_engines(engines)
             self._await_services(plan)
+            ports.release()
         self._say(f"All ready after {time.monotonic() - began:.1f} s.")
         return plan.facts
 

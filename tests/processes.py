@@ -60,7 +60,12 @@ class ServiceProcess:
         return self._process.pid
 
     def start(self, environment: Mapping[str, str] | None = None, *, seconds: float = 60) -> None:
-        """Start, as before if no environment is given; return when `/readyz` answers 200."""
+        """Start, as before if no environment is given; return when it is ready."""
+        self.launch(environment)
+        self.wait_ready(seconds=seconds)
+
+    def launch(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start and return at once, so that several may start side by side."""
         self._environment = self._environment if environment is None else environment
         listener = self._listener or socket.create_server(("127.0.0.1", self.port), backlog=512)
         self._listener = None
@@ -80,14 +85,17 @@ class ServiceProcess:
             )
         if self not in _RUNNING:
             _RUNNING.append(self)
-        self._wait_ready(time.monotonic() + seconds)
 
-    def _wait_ready(self, deadline: float) -> None:
+    def wait_ready(self, *, seconds: float = 60) -> None:
+        """Return when `/readyz` answers 200; fail with its log when it ends or takes too long."""
+        deadline = time.monotonic() + seconds
         with httpx.Client(base_url=self.url, timeout=5, trust_env=False) as client:
             while True:
                 assert self._process
                 if self._process.poll() is not None:
-                    pytest.fail(f"{self.module} ended with {self._process.returncode}:\n{self.tail()}")
+                    pytest.fail(
+                        f"{self.module} ended with {self._process.returncode}:\n{self.tail()}"
+                    )
                 try:
                     if client.get("/readyz").status_code == 200:
                         return

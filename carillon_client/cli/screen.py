@@ -15,6 +15,7 @@ from rich.text import Text
 from shared.schemas.vocabulary import Status
 
 console = Console(highlight=False, soft_wrap=True)
+uncut = Console(highlight=False, width=10_000)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -38,14 +39,12 @@ def show_json(data: BaseModel | Sequence[BaseModel]) -> None:
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A line for each; says so when there is none."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading == "id" else "left")
+    """A line for each, never cut, so that ids can be copied; says so when there is none."""
+    table = Table(*headings, box=None, header_style="dim", pad_edge=False)
     for row in rows:
         table.add_row(*map(shown, row))
     if table.row_count:
-        console.print(table)
+        uncut.print(table)
     else:
         console.print("[dim]None.[/]")
 

@@ -29,13 +29,6 @@ def show_until_final(carillon: Carillon, request_id: str, seconds: float) -> Not
 
 
 def _line(entry: TimelineEntry) -> Text:
-    line = Text.assemble(
-        "  ",
-        (f"{entry.at.astimezone():%H:%M:%S.%f}"[:-3], "dim"),
-        "  ",
-        shown(entry.status),
-        " " * (12 - len(entry.status)),
-    )
     told = [
         entry.meaning or entry.reason,
         entry.attempt and f"attempt {entry.attempt}",
@@ -44,7 +37,9 @@ def _line(entry: TimelineEntry) -> Text:
         entry.provider_message_id,
         entry.detail,
     ]
-    line.append_text(Text(" · ", style="dim").join(shown(word) for word in told if word))
+    line = Text.assemble("  ", (f"{entry.at.astimezone():%H:%M:%S.%f}"[:-3], "dim"), "  ")
+    line.append(f"{entry.status:<12}", shown(entry.status).style)
+    line.append_text(Text(" · ").join(shown(word) for word in told if word))
     line.rstrip()
     return line
 

@@ -50,4 +50,5 @@ def start_engines(
         await asyncio.gather(*map(choice.until_ready, engines.all()))
 
     asyncio.run(all_ready())
+    ports.release()
     return engines

@@ -1,24 +1,31 @@
 """What no service wants to see in a request, refused before anything is parsed.
 
-Bodies over the limit (413); NUL or lone surrogates anywhere (422), because PostgreSQL stores
-neither; numbers that JSON does not know, such as NaN (400); nesting that nobody means (422).
+Bodies over the limit (413); what is no UTF-8, and numbers that JSON does not know, such as NaN
+(400); NUL or lone surrogates anywhere, because PostgreSQL stores neither, numbers that no double
+holds, and nesting that nobody means (422).
 """
 
 import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import ApiError, FieldProblem, MalformedRequest, TooLarge, Unprocessable
-from shared.service.failures import answer
+from shared.service.failures import MOST_PROBLEMS, answer
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_DEPTH = 32
 
-_SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity|[eE]\+?[0-9]{3,}")
+# Many digits, or an exponent of three: only such a number can leave the range of a double.
+_SUSPICIOUS = re.compile(
+    rb"\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity|[eE]\+?[0-9]{3,}|[0-9]{200,}"
+)
 _SURROGATE_OR_NUL = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -41,6 +48,8 @@ class BodyGuard:
         except ApiError as error:
             await answer(error)(scope, receive, send)
             return
+        except ClientDisconnect:
+            return
         await self._app(scope, receive if body is None else _replay(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
@@ -54,7 +63,7 @@ class BodyGuard:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return b""
+                raise ClientDisconnect
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > self._max_bytes:
@@ -68,15 +77,20 @@ class BodyGuard:
 
 
 def check_address(scope: Scope) -> None:
-    """Raises Unprocessable when the path or the query contains a NUL."""
-    if "\x00" in scope["path"]:
-        raise Unprocessable("The path contains a NUL character.", [_nul("path")])
-    if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
-        raise Unprocessable("The query contains a NUL character.", [_nul("query")])
+    """Raises Unprocessable when the path or the query holds a NUL, or bytes that are no text."""
+    for part, raw in (("path", scope["raw_path"]), ("query", scope["query_string"])):
+        try:
+            text = unquote_to_bytes(raw).decode()
+        except UnicodeDecodeError:
+            text = "\x00"
+        if "\x00" in text:
+            raise Unprocessable(f"The {part} contains what is no text.", [_nul(part)])
 
 
 def check_body(body: bytes) -> None:
     """Raises ApiError for what no JSON body may hold; a body that is no JSON is left to others."""
+    if b"\x00" in body or not _is_utf8(body):
+        raise MalformedRequest("The body is not valid JSON: its text is not UTF-8.")
     if not _SUSPICIOUS.search(body) and body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     try:
@@ -85,9 +99,17 @@ def check_body(body: bytes) -> None:
         raise Unprocessable("The body is nested too deeply.", [_too_deep("")]) from None
     except ValueError:
         return
-    if problems := list(_problems(parsed, "", 0)):
+    if problems := list(islice(_problems(parsed, "", 0), MOST_PROBLEMS)):
         names = ", ".join(problem.path for problem in problems)
         raise Unprocessable(f"The request has wrong fields: {names}", problems)
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _problems(value: Any, path: str, depth: int) -> Iterator[FieldProblem]:

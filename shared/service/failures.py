@@ -22,6 +22,9 @@ from shared.schemas.envelope import failure_body
 
 log = structlog.get_logger()
 
+MOST_PROBLEMS = 50
+"""How many fields one answer names: a small request shall not make a large answer."""
+
 _BY_STATUS: dict[int, type[ApiError]] = {
     kind.status: kind
     for kind in (
@@ -69,7 +72,7 @@ def register(app: FastAPI) -> None:
 
 def from_validation(error: RequestValidationError) -> ApiError:
     """400 when the body is no JSON, else 422 with each field and its problem."""
-    problems = error.errors()
+    problems = error.errors()[:MOST_PROBLEMS]
     if any(problem["type"] == "json_invalid" for problem in problems):
         return MalformedRequest("The body is not valid JSON.")
     fields = [FieldProblem(_path(p["loc"]), _sentence(p["msg"])) for p in problems]

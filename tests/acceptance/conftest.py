@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.stack import Stack
 
+PATIENCE = {"CIRCUIT_BREAKER_RECOVERY_TIMEOUT": "5"}
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("stack")
-    environment = {**os.environ, "CARILLON_HOME": str(home), "RATE_LIMIT_PER_USER": "100"}
+    environment = {**os.environ, "CARILLON_HOME": str(home)} | PATIENCE
     # Its own engines: the tests here kill them.
     for variable in ("POSTGRES_URL", "RABBITMQ_URL", "RABBITMQ_MANAGEMENT_URL", "REDIS_URL"):
         environment.pop(variable, None)

@@ -66,7 +66,8 @@ def user_service() -> FastAPI:
     """Tells what reached it."""
     app = FastAPI()
 
-    @app.api_route("/users/{rest:path}", methods=["GET", "PUT", "POST", "DELETE"])
+    @app.put("/users/{rest:path}", operation_id="put_user")
+    @app.get("/users/{rest:path}", operation_id="get_user")
     async def tell(rest: str, request: Request) -> dict[str, Any]:
         return {
             "method": request.method,

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.api_gateway.gateway import request
+from tests.shared.broker import until
 
 users = count(1000)
 
@@ -121,10 +122,8 @@ async def test_a_test_keys_notifications_are_marked(gateway, make_key, broker, d
     assert tuple(row) == ("test", key["id"])
 
 
-async def test_what_was_published_leaves_the_outbox(client, database, broker):
+async def test_what_was_published_leaves_the_outbox(client, database):
     accepted = (await client.post("/notifications/send", json=request())).json()["data"]
-    from tests.shared.broker import until
-
     async def gone():
         query = "SELECT count(*) FROM outbox WHERE notification_id = $1"
         return await database.fetchval(query, UUID(accepted["request_id"])) == 0

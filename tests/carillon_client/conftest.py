@@ -9,10 +9,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from click.testing import Result
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from carillon_client import Carillon
 from carillon_client.cli import app
@@ -23,6 +22,8 @@ from tests.processes import ServiceProcess, free_listener, pytest_runtest_makere
 __all__ = ["pytest_runtest_makereport"]
 
 ADMIN_KEY = "ck_live_for-the-tests-of-the-client"
+
+WITH_TABLES = ("api_gateway", "user_service", "template_service")
 
 Command = Callable[..., Result]
 
@@ -47,7 +48,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
         folder = tmp_path_factory.mktemp("sandbox")
         with free_listener() as reserved:
             smtp_port = str(reserved.getsockname()[1])
-        sandbox.start(sandbox_environment(folder, smtp_port))
+        sandbox.launch(sandbox_environment(folder, smtp_port))
         shared = {
             **{f"{name.upper()}_URL": process.url for name, process in services.items()},
             "REDIS_URL": redis_url,
@@ -59,9 +60,11 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
             "SMTP_FROM": "Carillon <hello@carillon.example>",
             "SMTP_TLS": "none",
         }
-        for process in services.values():
-            url = stack.enter_context(database())
-            process.start({**shared, "DATABASE_URL": url})
+        for name, process in services.items():
+            own = {"DATABASE_URL": stack.enter_context(database())} if name in WITH_TABLES else {}
+            process.launch(shared | own)
+        for process in (sandbox, *services.values()):
+            process.wait_ready()
         yield Suite(services["api_gateway"].url, sandbox.url)
         # Processes end before their databases go.
         for process in services.values():

@@ -16,6 +16,14 @@ def with_path(url: str, path: str) -> str:
     return urlsplit(url)._replace(path=f"/{path}").geturl()
 
 
+async def _execute(server: str, statement: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 @contextmanager
 def database() -> Iterator[str]:
     """URL of a fresh database."""

@@ -35,9 +35,11 @@ class Clone:
         (self.folder / "requirements" / "runtime.txt").write_text(text + "\n")
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        # Whoever runs these tests may have put the real repository on the path.
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         return subprocess.Popen(
             [str(self.folder / "carillon"), *arguments],
-            env={**os.environ, "CARILLON_HOME": str(self.home)},
+            env={**environment, "CARILLON_HOME": str(self.home)},
             cwd=self.folder.parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
