@@ -61,9 +61,7 @@ class Proxy:
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._far_side)
             self._writers.add(far_writer)
-            await asyncio.gather(
-                self._carry(reader, far_writer), self._carry(far_reader, writer)
-            )
+            await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
         except OSError:
             return
         finally:

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 _MOST = 10_000
 _NOTE_USE_SECONDS = 5.0
-_LIVENESS_SECONDS = 10.0
+_LIVENESS_SECONDS = 3.0
 _PREFIX_LENGTH = 12
 
 
@@ -129,12 +129,15 @@ class KeyRing(Background):
                 connection.terminate()
 
     async def _hear(self, connection: Any) -> None:
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
         await connection.add_listener(REVOKED_CHANNEL, lambda *heard: self.forget(int(heard[-1])))
         self._forget_all()
         self._listening = True
-        while True:
-            await asyncio.sleep(_LIVENESS_SECONDS)
-            await connection.execute("SELECT 1", timeout=5)
+        while not lost.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(lost.wait(), _LIVENESS_SECONDS)
+            await connection.execute("SELECT 1", timeout=_LIVENESS_SECONDS)
 
     async def _note_use(self) -> None:
         while True:

@@ -14,7 +14,12 @@ _LONGEST_COLLAPSE_KEY = 64  # bytes, at Apple
 
 
 def message(content: PushContent, key: str) -> dict[str, Any]:
-    """The body's `message`; `key` becomes the collapse key on every platform."""
+    """The body's `message`; `key` is what a device recognises a repeat by.
+
+    On Android that is the notification's tag, and no collapse key: FCM holds at most four of
+    those for a device that is offline, and would drop the fifth notification.
+    Source: https://firebase.google.com/docs/cloud-messaging/customize-messages/collapsible
+    """
     collapse_key = key if len(key) <= _LONGEST_COLLAPSE_KEY else sha256(key.encode()).hexdigest()
     left = (content.expires_at - datetime.now(UTC)).total_seconds()
     ttl = int(min(max(left, 0), _LONGEST_TTL_SECONDS))
@@ -29,7 +34,6 @@ def message(content: PushContent, key: str) -> dict[str, Any]:
         "notification": notification,
         "data": dict(content.data),
         "android": {
-            "collapse_key": collapse_key,
             "priority": "high" if content.urgent else "normal",
             "ttl": f"{ttl}s",
             "notification": {"tag": collapse_key},

@@ -5,21 +5,24 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared.errors import DatabaseUnavailable
+from shared.errors import BreakerOpen, DatabaseUnavailable
+from shared.resilience.breaker import Breaker
 
 _CONNECT_SECONDS = 3.0
 _POOL_WAIT_SECONDS = 3.0
-_STATEMENT_SECONDS = 15.0
+_STATEMENT_SECONDS = 5.0
+_FAILURES, _RECOVERY_SECONDS = 3, 1.0
 
 _LOST: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
     PoolTimeout,
+    BreakerOpen,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.exceptions.OperatorInterventionError,
@@ -38,14 +41,19 @@ def driver_url(url: str) -> str:
 
 
 class Database:
-    """A service's own database. Nothing works without it: it is essential for readiness."""
+    """A service's own database. Nothing works without it: it is essential for readiness.
+
+    A lost connection is never used again, and one that died in the pool is replaced unnoticed.
+    While PostgreSQL hangs, callers are told so at once, but for one each second that tries.
+    """
 
     name = "postgres"
     essential = True
 
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        self.url = driver_url(url)
         self.engine: AsyncEngine = create_async_engine(
-            driver_url(url),
+            self.url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=_POOL_WAIT_SECONDS,
@@ -56,7 +64,14 @@ class Database:
                 "server_settings": {"application_name": "carillon", "jit": "off"},
             },
         )
+        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._breaker = Breaker(
+            self.name,
+            failures=_FAILURES,
+            recovery_seconds=_RECOVERY_SECONDS,
+            counts=(DatabaseUnavailable,),
+        )
 
     async def open(self) -> None:
         await self.ping()
@@ -71,15 +86,21 @@ class Database:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit, for reads and single statements."""
-        with translated():
-            async with self._autocommit.connect() as connection:
+        async with self._reaching(), self._autocommit.connect() as connection:
+            async with _dropped_when_lost(connection):
                 yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction: committed at the end, rolled back on an exception."""
-        with translated():
-            async with self.engine.begin() as connection:
+        async with self._reaching(), self.engine.connect() as connection:
+            # Inside, because there is nothing to roll back on a lost connection; outside, because
+            # the commit may lose it.
+            async with (
+                _dropped_when_lost(connection),
+                connection.begin(),
+                _dropped_when_lost(connection),
+            ):
                 yield connection
 
     @asynccontextmanager
@@ -88,6 +109,33 @@ class Database:
         async with self.connect() as connection:
             raw = await connection.get_raw_connection()
             yield raw.driver_connection
+
+    @asynccontextmanager
+    async def _reaching(self) -> AsyncIterator[None]:
+        with translated():
+            async with self._breaker.guard():
+                with translated():
+                    yield
+
+
+@asynccontextmanager
+async def _dropped_when_lost(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Keeps a connection that was lost, or hangs in a statement, from going back to the pool."""
+    try:
+        yield
+    except BaseException as error:
+        if is_lost(error) and not connection.closed and not connection.invalidated:
+            raw = await connection.get_raw_connection()
+            if raw.driver_connection is not None:
+                raw.driver_connection.terminate()
+            await connection.invalidate(error)
+        raise
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Has the pool replace a connection that died while nobody used it."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 class translated:  # noqa: N801 - reads as a statement: `with translated():`
@@ -107,8 +155,10 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         cause = error.driver_exception if hasattr(error, "driver_exception") else error.orig
         return error.connection_invalidated or (cause is not None and _is_lost_cause(cause))
-    return isinstance(error, _LOST)
+    return _is_lost_cause(error)
 
 
 def _is_lost_cause(cause: BaseException) -> bool:
-    return isinstance(cause, _LOST) or isinstance(cause.__cause__, _LOST)
+    # asyncpg counts wrong values among its interface errors.
+    causes = (cause, cause.__cause__)
+    return any(isinstance(one, _LOST) and not isinstance(one, ValueError) for one in causes)

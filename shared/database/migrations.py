@@ -3,7 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import Connection, MetaData, NullPool, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.database.engine import Database, translated
 
@@ -22,8 +23,10 @@ class Migrations:
         self._done = False
 
     async def open(self) -> None:
+        # Not from the pool: making a large index may take longer than any other statement.
+        patient = create_async_engine(self._database.url, poolclass=NullPool)
         with translated():
-            async with self._database.engine.connect() as connection:
+            async with patient.connect() as connection:
                 await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
                 await connection.commit()
                 try:

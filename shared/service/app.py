@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from shared.config import ServiceSettings
@@ -79,7 +79,7 @@ def create_app(
     failures.register(app)
     app.include_router(probes(name, opened))
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(opened.require)])
     app.add_middleware(BodyGuard)
     app.add_middleware(Observed)
     return app

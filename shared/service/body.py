@@ -23,9 +23,7 @@ MAX_BODY_BYTES = 256 * 1024
 MAX_DEPTH = 32
 
 # Many digits, or an exponent of three: only such a number can leave the range of a double.
-_SUSPICIOUS = re.compile(
-    rb"\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity|[eE]\+?[0-9]{3,}|[0-9]{200,}"
-)
+_SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity|[eE]\+?[0-9]{3,}|[0-9]{200,}")
 _SURROGATE_OR_NUL = re.compile("[\x00\ud800-\udfff]")
 
 

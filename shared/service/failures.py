@@ -1,6 +1,5 @@
 """Errors become answers here, once: every failure leaves in the envelope."""
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -19,8 +18,6 @@ from shared.errors import (
     Unprocessable,
 )
 from shared.schemas.envelope import failure_body
-
-log = structlog.get_logger()
 
 MOST_PROBLEMS = 50
 """How many fields one answer names: a small request shall not make a large answer."""
@@ -63,11 +60,6 @@ def register(app: FastAPI) -> None:
         translated = kind(str(error.detail))
         translated.headers |= dict(error.headers or {})
         return answer(translated, error.status_code)
-
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("unexpected error", path=request.url.path, exc_info=error)
-        return answer(ApiError("The service met an unexpected error; its log has the trace."))
 
 
 def from_validation(error: RequestValidationError) -> ApiError:

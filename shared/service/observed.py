@@ -1,12 +1,17 @@
-"""Every request gets its correlation id, its metric and, when it failed, its log line."""
+"""Every request gets its correlation id, its metric and, when it failed, its log line.
+
+A bug is met here too, where its answer and its log line still bear the correlation id.
+"""
 
 import time
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.errors import ApiError
 from shared.observability import correlation
 from shared.observability.metrics import HTTP_SECONDS
+from shared.service.failures import answer
 
 log = structlog.get_logger()
 
@@ -23,7 +28,7 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 500
+        status = 0
         started = time.perf_counter()
         given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
         with correlation.correlated(
@@ -43,6 +48,11 @@ class Observed:
 
             try:
                 await self._app(scope, receive, stamped)
+            except Exception:
+                log.exception("unexpected error", path=scope["path"])
+                if not status:
+                    bug = ApiError("The service met an unexpected error; its log has the trace.")
+                    await answer(bug)(scope, receive, stamped)
             finally:
                 seconds = time.perf_counter() - started
                 route = getattr(scope.get("route"), "path", "unmatched")

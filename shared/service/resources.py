@@ -8,6 +8,7 @@ from typing import Literal
 import structlog
 from pydantic import BaseModel
 
+from shared.errors import Unavailable
 from shared.resilience.waiting import until_open
 from shared.resource import Dependency, Resource
 
@@ -45,6 +46,11 @@ class Resources:
     @property
     def all_open(self) -> bool:
         return len(self._opened) == len(self._resources)
+
+    async def require(self) -> None:
+        """Raises Unavailable until everything is open: there may be no tables yet."""
+        if not self.all_open:
+            raise Unavailable("The service is still starting. Try again shortly.")
 
     async def open(self) -> None:
         for resource in self._resources:

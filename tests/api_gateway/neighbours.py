@@ -55,6 +55,9 @@ def template_service(templates: Iterable[TemplateFacts] = TEMPLATES) -> FastAPI:
         found = [known[name] for name in question.template_ids if name in known]
         return Envelope(data=FactsAnswer(templates=found))
 
+    @app.get("/livez")
+    async def live() -> None: ...
+
     @app.get("/templates")
     async def templates_of_this_service() -> list[str]:
         return sorted(known)
@@ -65,6 +68,9 @@ def template_service(templates: Iterable[TemplateFacts] = TEMPLATES) -> FastAPI:
 def user_service() -> FastAPI:
     """Tells what reached it."""
     app = FastAPI()
+
+    @app.get("/livez")
+    async def live() -> None: ...
 
     @app.put("/users/{rest:path}", operation_id="put_user")
     @app.get("/users/{rest:path}", operation_id="get_user")

@@ -69,7 +69,7 @@ async def test_a_postgresql_that_hangs_hangs_nobody_for_long(start, postgres_url
             proxy.freeze()
             told = await asyncio.gather(*(send(client, user_id=n) for n in range(1, 60)))
             told += [await send(client) for _ in range(5)]
-            print([round(s,2) for _,s in told])
+            print([round(s, 2) for _, s in told])
             assert {answer.status_code for answer, _ in told} == {503}
             assert max(seconds for _, seconds in told) < 8
             proxy.restore()

@@ -124,6 +124,7 @@ async def test_a_test_keys_notifications_are_marked(gateway, make_key, broker, d
 
 async def test_what_was_published_leaves_the_outbox(client, database):
     accepted = (await client.post("/notifications/send", json=request())).json()["data"]
+
     async def gone():
         query = "SELECT count(*) FROM outbox WHERE notification_id = $1"
         return await database.fetchval(query, UUID(accepted["request_id"])) == 0
