@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from api_gateway.accept.hand_off import CONFIRM_SECONDS
 from api_gateway.documents import Documents
 from api_gateway.keys.repository import ApiKeyRepository
 from api_gateway.keys.ring import KeyRing
@@ -28,7 +29,7 @@ class Ground:
         self.cache = Cache(settings.redis_url.get_secret_value())
         self.consuming = Link(rabbitmq, f"{settings.service_name}-consuming")
         self.publishing = Link(rabbitmq, f"{settings.service_name}-publishing")
-        self.publisher = Publisher(self.publishing)
+        self.publisher = Publisher(self.publishing, confirm_seconds=CONFIRM_SECONDS)
         self.users = neighbour(settings, "user_service")
         self.templates = neighbour(settings, "template_service")
         self.documents = Documents({"/users": self.users, "/templates": self.templates})

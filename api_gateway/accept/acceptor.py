@@ -3,6 +3,7 @@
 keys known? → template fits? → rate limits → one statement → lost races → hand-off
 """
 
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -94,6 +95,7 @@ class Acceptor:
         return rest
 
     async def _commit(self, orders: list[Order], decided: dict[int, Decision]) -> None:
+        leased_at = time.monotonic()
         made = await self._insert(orders, decided)
         lost = [o for o in orders if o.id not in made and id(o) not in decided]
         if lost:
@@ -105,7 +107,7 @@ class Acceptor:
         for order in accepted:
             decided[id(order)] = Answer(order.answer(), order.allowance)
             NOTIFICATIONS.labels(order.request.channel, Status.QUEUED, "").inc()
-        self._hand_off.take([order.message() for order in accepted])
+        self._hand_off.take([order.message() for order in accepted], leased_at)
 
     async def _insert(self, orders: list[Order], decided: dict[int, Decision]) -> set[object]:
         """Commits all at once; if one of them breaks the statement, each by itself."""

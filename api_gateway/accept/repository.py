@@ -2,17 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from api_gateway.accept import statements
+from api_gateway.accept.hand_off import HAND_OFF_LEASE
 from api_gateway.accept.order import Known, Order
 from api_gateway.columns import columns
 from shared.database import Database
-
-HAND_OFF_LEASE = timedelta(seconds=10)
-"""How long the accepting process has the outbox rows to itself before the relay takes them."""
 
 Key = tuple[int, str]
 
@@ -45,9 +42,11 @@ class Acceptances:
             )
         return {row["id"] for row in rows}
 
-    async def forget_old_keys(self) -> None:
+    async def forget_old_keys(self, most: int) -> bool:
+        """Forgets up to `most` keys; whether there may be more."""
         async with self._database.driver() as connection:
-            await connection.execute(statements.FORGET_OLD_KEYS)
+            done: str = await connection.execute(statements.FORGET_OLD_KEYS, most)
+        return done == f"DELETE {most}"
 
 
 def _row(order: Order) -> tuple[Any, ...]:

@@ -48,7 +48,7 @@ WITH given AS (
            created_at, created_at, expires_at
     FROM fresh
 ), boxed AS (
-    INSERT INTO outbox (notification_id, generation, hop, priority, available_at, body)
+    INSERT INTO outbox (notification_id, generation, hop, priority, leased_until, body)
     SELECT id, 1, 1, urgency, now() + $22::interval, body FROM fresh
 )
 SELECT id FROM fresh
@@ -57,6 +57,7 @@ SELECT id FROM fresh
 FORGET_OLD_KEYS = f"""
 DELETE FROM idempotency_keys WHERE ctid IN (
     SELECT ctid FROM idempotency_keys
-    WHERE created_at <= now() - interval '{KEYS_KEPT}' LIMIT 5000
+    WHERE created_at <= now() - interval '{KEYS_KEPT}' LIMIT $1
+    FOR UPDATE SKIP LOCKED
 )
 """

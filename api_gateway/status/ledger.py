@@ -1,15 +1,40 @@
 """The ledger: writes outcomes down, each once, however often and in whatever order they come."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from api_gateway.columns import columns
 from api_gateway.status import statements
 from shared.outbox import statements as outbox
+from shared.schemas.text import storable
+from shared.schemas.vocabulary import Status
 from shared.schemas.wire import OutcomeReport
 
 State = tuple[bool, int, int, int]
+
+
+@dataclass(slots=True)
+class News:
+    """What the reports of one notification come to: the one that stands, and what all add."""
+
+    standing: OutcomeReport
+    attempts: int = 0
+    sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+
+    def add(self, report: OutcomeReport) -> None:
+        if state_of(report) > state_of(self.standing):
+            self.standing = report
+        # Only what a provider answered is an attempt.
+        tries = report.attempt if report.provider else report.attempt - 1
+        self.attempts = max(self.attempts, tries)
+        if report.status is Status.SENT:
+            self.sent_at = max(self.sent_at or report.at, report.at)
+        if report.status is Status.DELIVERED:
+            self.delivered_at = max(self.delivered_at or report.at, report.at)
 
 
 def state_of(report: OutcomeReport) -> State:
@@ -17,16 +42,13 @@ def state_of(report: OutcomeReport) -> State:
     return (report.status.is_proof, report.generation, report.hop, report.status.rank)
 
 
-def newest(reports: Iterable[OutcomeReport]) -> list[OutcomeReport]:
-    """The report of each notification that stands in the end, sorted by id."""
-    best: dict[UUID, OutcomeReport] = {}
+def news_of(reports: Iterable[OutcomeReport]) -> list[News]:
+    """What there is to say of each notification, sorted by id."""
+    news: dict[UUID, News] = {}
     for report in reports:
-        if report.partial:
-            continue
-        standing = best.get(report.notification_id)
-        if standing is None or state_of(report) > state_of(standing):
-            best[report.notification_id] = report
-    return [best[notification_id] for notification_id in sorted(best)]
+        if not report.partial:
+            news.setdefault(report.notification_id, News(report)).add(report)
+    return [news[notification_id] for notification_id in sorted(news)]
 
 
 async def record(connection: Any, reports: Sequence[OutcomeReport]) -> None:
@@ -34,11 +56,15 @@ async def record(connection: Any, reports: Sequence[OutcomeReport]) -> None:
     if not reports:
         return
     events = sorted(reports, key=lambda report: (report.notification_id, report.event_id))
-    await connection.execute(statements.ADD_EVENTS, *columns(map(_event, events)))
-    if moving := newest(reports):
-        await connection.execute(statements.MOVE, *columns(map(_move, moving)))
-    if onward := [report for report in reports if report.onward is not None]:
-        onward.sort(key=lambda report: report.notification_id)
+    added = await connection.fetch(statements.ADD_EVENTS, *columns(map(_event, events)))
+    if news := news_of(reports):
+        moved = await connection.fetch(statements.MOVE, *columns(map(_move, news)))
+        ids = {row["id"] for row in moved}
+        if stayed := [one for one in news if one.standing.notification_id not in ids]:
+            await connection.execute(statements.NOTE, *columns(map(_note, stayed)))
+    # A report that comes again must not bring back what the relay has published since.
+    new = {row["event_id"] for row in added}
+    if onward := [one for one in events if one.onward is not None and one.event_id in new]:
         await connection.execute(outbox.INSERT, *columns(map(_outbox_row, onward)))
 
 
@@ -51,18 +77,17 @@ def _event(report: OutcomeReport) -> tuple[Any, ...]:
         report.attempt,
         report.status.value,
         report.reason,
-        report.provider,
-        report.provider_message_id,
-        report.device,
-        report.detail,
+        storable(report.provider),
+        storable(report.provider_message_id),
+        storable(report.device),
+        storable(report.detail),
         report.started_at,
         report.at,
     )
 
 
-def _move(report: OutcomeReport) -> tuple[Any, ...]:
-    # Only what a provider answered is an attempt.
-    tries = report.attempt if report.provider else report.attempt - 1
+def _move(news: News) -> tuple[Any, ...]:
+    report = news.standing
     return (
         report.notification_id,
         report.generation,
@@ -71,11 +96,17 @@ def _move(report: OutcomeReport) -> tuple[Any, ...]:
         report.status.is_proof,
         report.status.value,
         report.reason,
-        tries,
-        report.provider,
-        report.provider_message_id,
+        storable(report.provider),
+        storable(report.provider_message_id),
         report.at,
+        news.attempts,
+        news.sent_at,
+        news.delivered_at,
     )
+
+
+def _note(news: News) -> tuple[Any, ...]:
+    return news.standing.notification_id, news.attempts, news.sent_at, news.delivered_at
 
 
 def _outbox_row(report: OutcomeReport) -> tuple[Any, ...]:

@@ -10,17 +10,21 @@ SELECT * FROM unnest(
     $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::timestamptz[]
 )
 ON CONFLICT DO NOTHING
+RETURNING event_id
 """
 
 # A state is ordered by (generation, hop, rank), never by arrival; proof of delivery beats every
-# decision. Parameters are sorted by id, so that two gateways lock rows in the same order.
+# decision. What stands is all of one report; attempts and moments are the greatest of all reports,
+# so that every order of arrival ends in the same row. Parameters are sorted by id, so that two
+# gateways lock rows in the same order.
 MOVE = """
 WITH news AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::int[], $3::int[], $4::smallint[], $5::boolean[], $6::text[], $7::text[],
-        $8::int[], $9::text[], $10::text[], $11::timestamptz[]
-    ) AS u(id, generation, hop, rank, is_proof, status, reason, tries, provider,
-           provider_message_id, at)
+        $8::text[], $9::text[], $10::timestamptz[],
+        $11::int[], $12::timestamptz[], $13::timestamptz[]
+    ) AS u(id, generation, hop, rank, is_proof, status, reason, provider, provider_message_id, at,
+           attempts, sent_at, delivered_at)
 ), locked AS (
     SELECT n.id FROM notifications n WHERE n.id = ANY($1::uuid[]) ORDER BY n.id FOR UPDATE
 )
@@ -30,16 +34,37 @@ UPDATE notifications n SET
     generation = news.generation,
     hop = news.hop,
     rank = news.rank,
-    attempts = greatest(n.attempts, news.tries),
-    provider = coalesce(news.provider, n.provider),
-    provider_message_id = coalesce(news.provider_message_id, n.provider_message_id),
+    provider = news.provider,
+    provider_message_id = news.provider_message_id,
     updated_at = news.at,
-    sent_at = CASE WHEN news.status = 'sent' THEN news.at ELSE n.sent_at END,
-    delivered_at = CASE WHEN news.status = 'delivered' THEN news.at ELSE n.delivered_at END
+    attempts = greatest(n.attempts, news.attempts),
+    sent_at = greatest(n.sent_at, news.sent_at),
+    delivered_at = greatest(n.delivered_at, news.delivered_at)
 FROM news JOIN locked USING (id)
 WHERE n.id = news.id AND n.id = ANY($1::uuid[])
   AND (news.is_proof, news.generation, news.hop, news.rank)
       > (n.status IN ('delivered', 'complained'), n.generation, n.hop, n.rank)
+RETURNING n.id
+"""
+
+# For the notifications that MOVE left where they stand; sorted by id too.
+NOTE = """
+WITH news AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[])
+        AS u(id, attempts, sent_at, delivered_at)
+), locked AS (
+    SELECT n.id FROM notifications n WHERE n.id = ANY($1::uuid[]) ORDER BY n.id FOR UPDATE
+)
+UPDATE notifications n SET
+    attempts = greatest(n.attempts, news.attempts),
+    sent_at = greatest(n.sent_at, news.sent_at),
+    delivered_at = greatest(n.delivered_at, news.delivered_at)
+FROM news JOIN locked USING (id)
+WHERE n.id = news.id AND n.id = ANY($1::uuid[])
+  AND (n.attempts, n.sent_at, n.delivered_at) IS DISTINCT FROM (
+      greatest(n.attempts, news.attempts), greatest(n.sent_at, news.sent_at),
+      greatest(n.delivered_at, news.delivered_at)
+  )
 """
 
 ONE = "SELECT * FROM notifications WHERE id = $1"

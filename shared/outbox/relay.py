@@ -12,7 +12,7 @@ from shared.background import Background, Job
 from shared.database import Database
 from shared.errors import ApiError, DatabaseUnavailable
 from shared.messaging import Publisher
-from shared.messaging.addressed import read_notification, to_lane
+from shared.messaging.addressed import NewerVersion, Unreadable, read_notification, to_lane
 from shared.observability.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS
 from shared.outbox import statements
 from shared.resilience.schedule import backoff
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 _BATCH = 500
 _LEASE = timedelta(seconds=30)
 _IDLE_SECONDS = 0.5
-_MEASURE_SECONDS = 5.0
+_MEASURE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 
 
@@ -85,7 +85,7 @@ class Relay(Background):
     async def _drain(self) -> bool:
         """Works until nothing is due; False when RabbitMQ did not take everything."""
         while rows := await self._lease():
-            if not await self.publish([read_notification(row["body"]) for row in rows]):
+            if not await self.publish(_readable(rows)):
                 return False
         return True
 
@@ -101,5 +101,16 @@ class Relay(Background):
                     state = await connection.fetchrow(statements.STATE)
                 OUTBOX_ROWS.labels("due").set(state["due"])
                 OUTBOX_ROWS.labels("scheduled").set(state["scheduled"])
-                OUTBOX_OLDEST_SECONDS.set(max(0.0, state["oldest"]))
+                OUTBOX_OLDEST_SECONDS.set(max(0.0, state["oldest"] or 0.0))
             await asyncio.sleep(_MEASURE_SECONDS)
+
+
+def _readable(rows: list[Any]) -> list[NotificationMessage]:
+    """The messages of leased rows. One that this process cannot read waits for another to come."""
+    messages = []
+    for row in rows:
+        try:
+            messages.append(read_notification(row["body"]))
+        except (Unreadable, NewerVersion) as error:
+            log.error("outbox row left", id=str(row["notification_id"]), detail=str(error))
+    return messages

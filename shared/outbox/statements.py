@@ -1,12 +1,20 @@
 """What is said to PostgreSQL about the outbox; asyncpg's own parameters."""
 
+# One priority after the other, each by its part of the index: neither a long backlog nor many
+# scheduled rows are sorted or walked through to find the next ones.
 LEASE = """
 WITH due AS (
-    SELECT id FROM outbox WHERE available_at <= now()
-    ORDER BY priority, available_at LIMIT $1
-    FOR UPDATE SKIP LOCKED
+    SELECT ripe.id
+    FROM (VALUES (0), (1), (2), (3)) AS urgency(priority) CROSS JOIN LATERAL (
+        SELECT id FROM outbox
+        WHERE outbox.priority = urgency.priority AND available_at <= now()
+          AND (leased_until IS NULL OR leased_until <= now())
+        ORDER BY available_at LIMIT $1
+        FOR UPDATE SKIP LOCKED
+    ) AS ripe
+    LIMIT $1
 )
-UPDATE outbox SET available_at = now() + $2::interval
+UPDATE outbox SET leased_until = now() + $2::interval
 FROM due WHERE outbox.id = due.id
 RETURNING outbox.notification_id, outbox.generation, outbox.hop, outbox.body
 """
@@ -28,6 +36,6 @@ ON CONFLICT ON CONSTRAINT uq_outbox_hop DO NOTHING
 STATE = """
 SELECT count(*) FILTER (WHERE available_at <= now()) AS due,
        count(*) FILTER (WHERE available_at > now()) AS scheduled,
-       coalesce(extract(epoch FROM now() - min(available_at)), 0) AS oldest
+       extract(epoch FROM now() - min(available_at)) AS oldest
 FROM outbox
 """

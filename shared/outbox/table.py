@@ -20,9 +20,10 @@ from sqlalchemy import (
 def outbox_table(metadata: MetaData) -> Table:
     """One row for each message that waits to be published.
 
-    `available_at` is when it is due; whoever is about to publish a row moves it some seconds
-    ahead, as a lease, and deletes the row once RabbitMQ has confirmed. `body` is the message as
-    it will travel. A second row for the same hop is never made.
+    `available_at` is when it is due. Whoever is about to publish a row takes it until
+    `leased_until`, and deletes it once RabbitMQ has confirmed; a lease that ran out leaves the row
+    to others. `body` is the message as it will travel. A second row for the same hop is never
+    made.
     """
     return Table(
         "outbox",
@@ -35,9 +36,11 @@ def outbox_table(metadata: MetaData) -> Table:
         Column(
             "available_at", DateTime(timezone=True), nullable=False, server_default=text("now()")
         ),
+        # In no index, so that a lease rewrites nothing but the row.
+        Column("leased_until", DateTime(timezone=True)),
         Column("body", LargeBinary, nullable=False),
         UniqueConstraint("notification_id", "generation", "hop", name="uq_outbox_hop"),
-        Index("ix_outbox_due", "available_at", "priority"),
+        Index("ix_outbox_due", "priority", "available_at"),
         # Rows live for seconds: dead ones must be swept often.
         postgresql_with={"autovacuum_vacuum_scale_factor": "0.01", "fillfactor": "70"},
     )

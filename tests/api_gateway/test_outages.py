@@ -2,14 +2,10 @@
 
 import asyncio
 import time
-from uuid import UUID
 
-import asyncpg
-
-from tests.api_gateway.gateway import NOWHERE, request
-from tests.api_gateway.neighbours import TEMPLATES, Served, template_service
+from tests.api_gateway.gateway import request
 from tests.proxy import proxied
-from tests.shared.broker import Broker, until
+from tests.shared.broker import until
 
 
 async def send(client, **changes):

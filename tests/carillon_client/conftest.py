@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from carillon_client import Carillon
 from carillon_client.cli import app
 from shared.schemas.users import User
-from tests.carillon_client.engines import database, empty_redis, vhost
+from tests.carillon_client.engines import database, redis_of_its_own, vhost
 from tests.processes import ServiceProcess, free_listener, pytest_runtest_makereport
 
 __all__ = ["pytest_runtest_makereport"]
@@ -39,7 +39,9 @@ class Suite:
 @pytest.fixture(scope="package")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     with ExitStack() as stack:
-        redis_url, rabbitmq_url = empty_redis(), stack.enter_context(vhost())
+        redis_folder = tmp_path_factory.mktemp("redis")
+        redis_url = stack.enter_context(redis_of_its_own(redis_folder))
+        rabbitmq_url = stack.enter_context(vhost())
         names = ("api_gateway", "user_service", "template_service", "email_service")
         services = {name: ServiceProcess(name) for name in names}
         sandbox = ServiceProcess("carillon_stack.sandbox")

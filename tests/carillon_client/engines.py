@@ -2,14 +2,18 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import httpx
 import redis
+
+from tests.shared.cache.redis_server import RedisServer
 
 
 def with_path(url: str, path: str) -> str:
@@ -52,10 +56,22 @@ def vhost() -> Iterator[str]:
             client.delete(f"/api/vhosts/{name}").raise_for_status()
 
 
-def empty_redis() -> str:
-    """URL of this test worker's Redis database, emptied."""
+@contextmanager
+def redis_of_its_own(folder: Path) -> Iterator[str]:
+    """URL of a private Redis: profiles of equal ids, cached by another run, would be believed.
+
+    Without its binary, this test worker's database of the given one, emptied.
+    """
+    if shutil.which("redis-server"):
+        server = RedisServer(folder)
+        server.start()
+        try:
+            yield server.url
+        finally:
+            server.kill()
+        return
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     url = with_path(os.environ["REDIS_URL"], str(1 + int(worker) % 15))
     with redis.Redis.from_url(url) as client:
         client.flushdb()
-    return url
+    yield url
