@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from shared.background import Background, Job
 from shared.database import Database
@@ -53,19 +54,28 @@ class Partitions(Background):
         await super().open()
 
     async def make(self, now: datetime) -> None:
-        """Makes the partitions that are missing."""
+        """Makes the partitions that are missing.
+
+        Rows of a month that are in the default partition already keep that month there.
+        """
+        for first, following in months(now, _MONTHS_AHEAD):
+            for table in TABLES:
+                try:
+                    await self._make(table, first, following)
+                except IntegrityError:
+                    log.error(
+                        "the default partition holds rows", table=table, month=f"{first:%Y-%m}"
+                    )
+
+    async def _make(self, table: str, first: datetime, following: datetime) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            for first, following in months(now, _MONTHS_AHEAD):
-                for table in TABLES:
-                    name = f"{table}_{first:%Y_%m}"
-                    lowest, end = lowest_id(first), lowest_id(following)
-                    await connection.execute(
-                        text(
-                            f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} "
-                            f"FOR VALUES FROM ('{lowest}') TO ('{end}')"
-                        )
-                    )
+            await connection.execute(
+                text(
+                    f"CREATE TABLE IF NOT EXISTS {table}_{first:%Y_%m} PARTITION OF {table} "
+                    f"FOR VALUES FROM ('{lowest_id(first)}') TO ('{lowest_id(following)}')"
+                )
+            )
 
     async def _keep(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """The environment each service of the stack starts with: the caller's settings come first."""
 
 import json
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from carillon_stack.home import Home, write_private
 
 # These differ from call to call without being settings.
-OF_THE_SHELL = {"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "TERM", "LISTEN_FD"}
+# What differs from one terminal to the next and means nothing to a service.
+OF_THE_SHELL = {
+    *("_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "TERM", "PS1", "LISTEN_FD"),
+    *("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "TMUX", "TMUX_PANE", "WINDOWID", "XDG_SESSION_ID"),
+    *("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"),
+}
 
 FIREBASE_PROJECT = "carillon-sandbox"
 
@@ -35,7 +41,7 @@ class Settings:
     def __init__(self, home: Home, caller: Mapping[str, str], sandbox: SandboxAddress) -> None:
         self._home = home
         kept = {name: value for name, value in caller.items() if name not in OF_THE_SHELL}
-        self._caller = {**kept, "NO_PROXY": _without_proxy(caller)}
+        self._caller = {**kept, "PATH": os.defpath, "NO_PROXY": _without_proxy(caller)}
         self._sandbox = sandbox
 
     @property

@@ -41,6 +41,16 @@ class Background:
         while True:
             try:
                 await job()
+            except asyncio.CancelledError:
+                # A library that cancels its own futures looks the same to whoever awaits them.
+                if _is_ending():
+                    raise
+                log.exception("background work was cancelled from within", work=self.name)
             except Exception:
                 log.exception("background work met a bug", work=self.name)
             await asyncio.sleep(_PAUSE_AFTER_A_BUG_SECONDS)
+
+
+def _is_ending() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

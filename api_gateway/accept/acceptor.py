@@ -5,6 +5,7 @@ keys known? → template fits? → rate limits → one statement → lost races 
 
 import time
 from collections.abc import Sequence
+from uuid import UUID
 
 import structlog
 
@@ -14,6 +15,7 @@ from api_gateway.accept.order import Answer, Known, Order
 from api_gateway.accept.repository import Acceptances
 from shared.batching import Gatherer
 from shared.cache import Allowance, RateLimiter, rate_limit_headers
+from shared.database import is_refused, together_or_apart
 from shared.errors import ApiError, DatabaseUnavailable, RateLimited, Unprocessable
 from shared.observability.metrics import NOTIFICATIONS
 from shared.schemas.notifications import Accepted
@@ -109,25 +111,20 @@ class Acceptor:
             NOTIFICATIONS.labels(order.request.channel, Status.QUEUED, "").inc()
         self._hand_off.take([order.message() for order in accepted], leased_at)
 
-    async def _insert(self, orders: list[Order], decided: dict[int, Decision]) -> set[object]:
+    async def _insert(self, orders: list[Order], decided: dict[int, Decision]) -> set[UUID]:
         """Commits all at once; if one of them breaks the statement, each by itself."""
-        try:
-            return set(await self._acceptances.insert(orders))
-        except DatabaseUnavailable:
-            raise
-        except Exception:
-            if len(orders) == 1:
-                raise
-            log.exception("a gathering failed, its requests go one by one", size=len(orders))
-        made: set[object] = set()
-        for order in orders:
-            try:
-                made |= await self._acceptances.insert([order])
-            except ApiError as error:
-                decided[id(order)] = error
-            except Exception:
-                log.exception("a request breaks the statement", id=str(order.id))
-                decided[id(order)] = ApiError("The service met an unexpected error.")
+
+        async def insert(some: list[Order]) -> list[bool]:
+            made = await self._acceptances.insert(some)
+            return [order.id in made for order in some]
+
+        made: set[UUID] = set()
+        results = await together_or_apart(orders, insert)
+        for order, result in zip(orders, results, strict=True):
+            if isinstance(result, Exception):
+                decided[id(order)] = _broken(order, result)
+            elif result:
+                made.add(order.id)
         return made
 
 
@@ -168,6 +165,16 @@ def _other_body() -> Unprocessable:
 def _key_in_motion() -> ApiError:
     """The key was taken and given up again in this instant: the caller may simply repeat."""
     return DatabaseUnavailable("The idempotency key is in use at this moment. Try again.")
+
+
+def _broken(order: Order, error: Exception) -> ApiError:
+    """What the caller is told whose request breaks the statement, alone too."""
+    if isinstance(error, ApiError):
+        return error
+    if is_refused(error):
+        return Unprocessable("The request holds a value that cannot be stored.")
+    log.error("a request breaks the statement", id=str(order.id), exc_info=error)
+    return ApiError("The service met an unexpected error; its log has the trace.")
 
 
 def _too_many(order: Order, allowance: Allowance) -> RateLimited:

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from shared.errors import FieldProblem, NeighbourUnavailable, Unprocessable
-from shared.http import Neighbour
+from shared.http import Neighbour, NeighbourMisunderstood
 from shared.schemas.content import FactsAnswer, FactsQuestion, TemplateFacts
 from shared.schemas.notifications import SendRequest
 from shared.schemas.text import without_control_characters
@@ -42,6 +42,8 @@ class Catalogue:
                 found |= await self._ask(missing)
             except NeighbourUnavailable as error:
                 log.warning("accepted unseen", templates=missing, detail=str(error))
+            except NeighbourMisunderstood:
+                log.exception("accepted unseen", templates=missing)
         return found
 
     async def _ask(self, template_ids: list[str]) -> dict[str, TemplateFacts | None]:

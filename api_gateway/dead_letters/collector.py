@@ -10,10 +10,10 @@ from uuid import uuid5
 import structlog
 from pydantic import ValidationError
 
-from api_gateway.columns import columns
+from api_gateway.columns import columns, storable
 from api_gateway.status import ledger
 from shared.batching import Gatherer
-from shared.database import Database
+from shared.database import Database, is_refused, together_or_apart
 from shared.errors import DatabaseUnavailable
 from shared.messaging import Delivery
 from shared.messaging.addressed import (
@@ -63,14 +63,26 @@ class DeadLetterCollector:
 
     async def receive(self, delivery: Delivery) -> None:
         try:
-            await self._record(read(delivery))
-        except DatabaseUnavailable:
+            await self._keep(delivery)
+        except (NewerVersion, DatabaseUnavailable) as error:
+            log.warning("dead letter returned", detail=str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
             await delivery.release()
             return
         await delivery.ack()
 
-    async def _record_all(self, letters: list[DeadLetter]) -> Sequence[None]:
+    async def _keep(self, delivery: Delivery) -> None:
+        try:
+            await self._record(read(delivery))
+        except Exception as error:
+            if not is_refused(error):
+                raise
+            await self._record(unreadable(delivery, error))
+
+    async def _record_all(self, letters: list[DeadLetter]) -> Sequence[Exception | None]:
+        return await together_or_apart(letters, self._write)
+
+    async def _write(self, letters: list[DeadLetter]) -> Sequence[None]:
         async with self._database.driver() as connection, connection.transaction():
             await connection.execute(_ADD, *columns(map(_row, letters)))
             await ledger.record(connection, [letter.report for letter in letters if letter.report])
@@ -78,19 +90,14 @@ class DeadLetterCollector:
 
 
 def read(delivery: Delivery) -> DeadLetter:
-    """Whatever came: with its outcome, without one (RabbitMQ gave it up), or unreadable."""
+    """What came: with its outcome, without one (RabbitMQ gave it up), or unreadable.
+
+    Raises NewerVersion.
+    """
     try:
         message = read_notification(delivery.body)
-    except (Unreadable, NewerVersion) as error:
-        log.error("unreadable dead letter kept", detail=str(error))
-        return DeadLetter(
-            delivery.body,
-            delivery.message_id,
-            None,
-            None,
-            Reason.UNREADABLE_MESSAGE,
-            str(error),
-        )
+    except Unreadable as error:
+        return unreadable(delivery, error)
     report = _report(delivery, message)
     return DeadLetter(
         delivery.body,
@@ -100,6 +107,13 @@ def read(delivery: Delivery) -> DeadLetter:
         report.reason or Reason.INTERNAL_ERROR,
         report.detail,
     )
+
+
+def unreadable(delivery: Delivery, error: Exception) -> DeadLetter:
+    """What can be kept of a message that nobody can read: its bytes."""
+    log.error("unreadable dead letter kept", detail=str(error))
+    reason = Reason.UNREADABLE_MESSAGE
+    return DeadLetter(delivery.body, delivery.message_id, None, None, reason, str(error))
 
 
 def _report(delivery: Delivery, message: NotificationMessage) -> OutcomeReport:
@@ -128,9 +142,9 @@ def _row(letter: DeadLetter) -> tuple[Any, ...]:
         None if message else letter.amqp_message_id,
         message.channel.value if message else None,
         message.template_id if message else None,
-        report.provider if report else None,
+        storable(report.provider) if report else None,
         letter.reason.value,
         report.attempt if report else 0,
-        letter.detail,
+        storable(letter.detail),
         letter.body,
     )

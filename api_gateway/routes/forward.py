@@ -8,6 +8,7 @@ from shared.http import Neighbour
 from shared.schemas.access import Caller, Scope
 from shared.service import require
 
+_SECONDS = 20.0  # a client's request may be larger than a question among services
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PASSED_ON = ("content-type", "accept", "accept-language", "if-match", "if-none-match")
 _PASSED_BACK = ("content-type", "retry-after", "location", "etag", "cache-control", "allow")
@@ -27,6 +28,7 @@ def forward_routes(prefix: str, scope: Scope, neighbour: Neighbour) -> APIRouter
             params=request.scope["query_string"].decode("ascii"),
             content=await request.body(),
             headers={n: request.headers[n] for n in _PASSED_ON if n in request.headers},
+            timeout=_SECONDS,
         )
         headers = {n: answer.headers[n] for n in _PASSED_BACK if n in answer.headers}
         return Response(answer.content, status_code=answer.status_code, headers=headers)

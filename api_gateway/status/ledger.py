@@ -6,14 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api_gateway.columns import columns
+from api_gateway.columns import columns, storable
 from api_gateway.status import statements
 from shared.outbox import statements as outbox
-from shared.schemas.text import storable
 from shared.schemas.vocabulary import Status
 from shared.schemas.wire import OutcomeReport
 
-State = tuple[bool, int, int, int]
+State = tuple[bool, int, int, int, datetime]
 
 
 @dataclass(slots=True)
@@ -38,8 +37,9 @@ class News:
 
 
 def state_of(report: OutcomeReport) -> State:
-    """What a notification's state is ordered by."""
-    return (report.status.is_proof, report.generation, report.hop, report.status.rank)
+    """What a notification's state is ordered by; the time decides only between equals."""
+    status = report.status
+    return (status.is_proof, report.generation, report.hop, status.rank, report.at)
 
 
 def news_of(reports: Iterable[OutcomeReport]) -> list[News]:

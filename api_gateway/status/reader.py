@@ -70,7 +70,7 @@ def _timeline(row: Any, events: list[Any]) -> list[TimelineEntry]:
     """Accepting is the first entry; each hop then began, and ended in something."""
     timeline = [TimelineEntry(at=row["created_at"], status=Status.QUEUED)]
     for event in events:
-        if event["started_at"] is not None and event["device"] is None:
+        if event["started_at"] is not None:
             timeline.append(
                 TimelineEntry(
                     at=event["started_at"], status=Status.PROCESSING, attempt=event["attempt"]

@@ -14,9 +14,9 @@ RETURNING event_id
 """
 
 # A state is ordered by (generation, hop, rank), never by arrival; proof of delivery beats every
-# decision. What stands is all of one report; attempts and moments are the greatest of all reports,
-# so that every order of arrival ends in the same row. Parameters are sorted by id, so that two
-# gateways lock rows in the same order.
+# decision; between equals the later one stands. What stands is all of one report; attempts and
+# moments are the greatest of all reports: every order of arrival ends in the same row. Parameters
+# are sorted by id, so that two gateways lock rows in the same order.
 MOVE = """
 WITH news AS (
     SELECT * FROM unnest(
@@ -42,24 +42,22 @@ UPDATE notifications n SET
     delivered_at = greatest(n.delivered_at, news.delivered_at)
 FROM news JOIN locked USING (id)
 WHERE n.id = news.id AND n.id = ANY($1::uuid[])
-  AND (news.is_proof, news.generation, news.hop, news.rank)
-      > (n.status IN ('delivered', 'complained'), n.generation, n.hop, n.rank)
+  AND (news.is_proof, news.generation, news.hop, news.rank, news.at)
+      > (n.status IN ('delivered', 'complained'), n.generation, n.hop, n.rank, n.updated_at)
 RETURNING n.id
 """
 
-# For the notifications that MOVE left where they stand; sorted by id too.
+# For the notifications that MOVE locked, and left where they stand.
 NOTE = """
 WITH news AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[])
         AS u(id, attempts, sent_at, delivered_at)
-), locked AS (
-    SELECT n.id FROM notifications n WHERE n.id = ANY($1::uuid[]) ORDER BY n.id FOR UPDATE
 )
 UPDATE notifications n SET
     attempts = greatest(n.attempts, news.attempts),
     sent_at = greatest(n.sent_at, news.sent_at),
     delivered_at = greatest(n.delivered_at, news.delivered_at)
-FROM news JOIN locked USING (id)
+FROM news
 WHERE n.id = news.id AND n.id = ANY($1::uuid[])
   AND (n.attempts, n.sent_at, n.delivered_at) IS DISTINCT FROM (
       greatest(n.attempts, news.attempts), greatest(n.sent_at, news.sent_at),

@@ -55,6 +55,6 @@ def remedy(missing: Sequence[str]) -> str:
                 for e in missing
             )
             + " in the environment",
-            "  containers:      docker compose up (the whole suite, nothing else needed)",
+            "  containers:      docker compose --env-file .env.development up --build --wait",
         ]
     )

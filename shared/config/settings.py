@@ -8,10 +8,15 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class ServiceSettings(BaseSettings):
-    """What every service reads. Variables are the field names in capitals."""
+class _Settings(BaseSettings):
+    """Variables are the field names in capitals; an empty one counts as not set."""
 
+    # On a base of all: with several bases, one without it would bring the defaults back.
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+
+class ServiceSettings(_Settings):
+    """What every service reads."""
 
     service_name: ClassVar[str]
     default_port: ClassVar[int]
@@ -35,20 +40,20 @@ class ServiceSettings(BaseSettings):
     template_service_url: str = "http://127.0.0.1:8004"
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(_Settings):
     """PostgreSQL."""
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/database")
     database_pool_size: int = Field(default=8, ge=2, le=200)
 
 
-class BrokerSettings(BaseSettings):
+class BrokerSettings(_Settings):
     """RabbitMQ."""
 
     rabbitmq_url: SecretStr = Field(description="amqp://user:password@host:port/")
 
 
-class CacheSettings(BaseSettings):
+class CacheSettings(_Settings):
     """Redis."""
 
     redis_url: SecretStr = Field(description="redis://host:port/0")

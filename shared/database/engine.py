@@ -4,32 +4,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared.errors import BreakerOpen, DatabaseUnavailable
+from shared.database.failures import is_lost, translated
+from shared.errors import DatabaseUnavailable
 from shared.resilience.breaker import Breaker
 
 _CONNECT_SECONDS = 3.0
 _POOL_WAIT_SECONDS = 3.0
 _STATEMENT_SECONDS = 5.0
 _FAILURES, _RECOVERY_SECONDS = 3, 1.0
-
-_LOST: tuple[type[BaseException], ...] = (
-    OSError,
-    TimeoutError,
-    PoolTimeout,
-    BreakerOpen,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.exceptions.OperatorInterventionError,
-    asyncpg.exceptions.InsufficientResourcesError,
-    asyncpg.exceptions.InternalClientError,
-    asyncpg.exceptions.ReadOnlySQLTransactionError,
-)
 
 
 def driver_url(url: str) -> str:
@@ -86,22 +72,26 @@ class Database:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit, for reads and single statements."""
-        async with self._reaching(), self._autocommit.connect() as connection:
-            async with _dropped_when_lost(connection):
-                yield connection
+        async with (
+            self._reaching(),
+            self._autocommit.connect() as connection,
+            _dropped_when_lost(connection),
+        ):
+            yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction: committed at the end, rolled back on an exception."""
-        async with self._reaching(), self.engine.connect() as connection:
-            # Inside, because there is nothing to roll back on a lost connection; outside, because
-            # the commit may lose it.
-            async with (
-                _dropped_when_lost(connection),
-                connection.begin(),
-                _dropped_when_lost(connection),
-            ):
-                yield connection
+        # Dropped inside, because there is nothing to roll back on a lost connection; outside,
+        # because the commit may lose it.
+        async with (
+            self._reaching(),
+            self.engine.connect() as connection,
+            _dropped_when_lost(connection),
+            connection.begin(),
+            _dropped_when_lost(connection),
+        ):
+            yield connection
 
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[Any]:
@@ -136,29 +126,3 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
     """Has the pool replace a connection that died while nobody used it."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
-
-
-class translated:  # noqa: N801 - reads as a statement: `with translated():`
-    """Turns "PostgreSQL is not there" into DatabaseUnavailable; lets everything else pass."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is not None and is_lost(error):
-            raise DatabaseUnavailable(
-                "The database cannot be reached at the moment. Try again shortly."
-            ) from error
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether the error says that the database is away, and not that the statement is wrong."""
-    if isinstance(error, DBAPIError):
-        cause = error.driver_exception if hasattr(error, "driver_exception") else error.orig
-        return error.connection_invalidated or (cause is not None and _is_lost_cause(cause))
-    return _is_lost_cause(error)
-
-
-def _is_lost_cause(cause: BaseException) -> bool:
-    # asyncpg counts wrong values among its interface errors.
-    causes = (cause, cause.__cause__)
-    return any(isinstance(one, _LOST) and not isinstance(one, ValueError) for one in causes)

@@ -6,7 +6,8 @@ from pathlib import Path
 from sqlalchemy import Connection, MetaData, NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.database.engine import Database, translated
+from shared.database.engine import Database
+from shared.database.failures import translated
 
 _LOCK = 0x43_41_52_49_4C_4C_4F_4E  # "CARILLON" as a 64-bit advisory lock
 

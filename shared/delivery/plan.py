@@ -113,7 +113,7 @@ def _report(
         detail=outcome.detail,
         device=device or None,
         partial=partial,
-        started_at=started_at,
+        started_at=None if partial else started_at,
         at=now,
     )
 

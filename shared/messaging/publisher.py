@@ -40,6 +40,10 @@ class Publisher:
         self._exchanges: dict[str, AbstractExchange] = {}
         self._opening = asyncio.Lock()
 
+    async def wait(self) -> None:
+        """Returns when there is a connection to publish on."""
+        await self._link.wait()
+
     async def publish(self, messages: Sequence[Outgoing]) -> list[BrokerUnavailable | None]:
         """One entry for each message, in order: None when RabbitMQ confirmed it.
 

@@ -84,8 +84,10 @@ class Relay(Background):
 
     async def _drain(self) -> bool:
         """Works until nothing is due; False when RabbitMQ did not take everything."""
+        await self._publisher.wait()
         while rows := await self._lease():
             if not await self.publish(_readable(rows)):
+                await self._give_back(rows)
                 return False
         return True
 
@@ -93,6 +95,11 @@ class Relay(Background):
         async with self._database.driver() as connection:
             rows: list[Any] = await connection.fetch(statements.LEASE, _BATCH, _LEASE)
             return rows
+
+    async def _give_back(self, rows: Sequence[Any]) -> None:
+        """Makes the rows that are still there due again, for when RabbitMQ is back."""
+        async with self._database.driver() as connection:
+            await connection.execute(statements.RETURN, [row["id"] for row in rows])
 
     async def _measure(self) -> None:
         while True:

@@ -16,8 +16,10 @@ WITH due AS (
 )
 UPDATE outbox SET leased_until = now() + $2::interval
 FROM due WHERE outbox.id = due.id
-RETURNING outbox.notification_id, outbox.generation, outbox.hop, outbox.body
+RETURNING outbox.id, outbox.notification_id, outbox.generation, outbox.hop, outbox.body
 """
+
+RETURN = "UPDATE outbox SET leased_until = NULL WHERE id = ANY($1::bigint[])"
 
 DELETE = """
 DELETE FROM outbox USING unnest($1::uuid[], $2::int[], $3::int[]) AS gone(id, generation, hop)

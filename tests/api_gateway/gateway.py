@@ -23,7 +23,7 @@ class Gateway:
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1000)
-        self._log: IO[bytes] = tempfile.TemporaryFile()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.process: subprocess.Popen[bytes] | None = None
 

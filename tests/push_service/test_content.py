@@ -59,7 +59,11 @@ def test_fields_find_their_places():
     assert sent["data"] == {"room": "belfry", "action_url": "https://example.com/bells"}
     assert sent["webpush"]["fcm_options"] == {"link": "https://example.com/bells"}
     assert sent["android"]["priority"] == "high"
-    assert sent["android"]["notification"]["tag"] == sent["apns"]["headers"]["apns-collapse-id"] == "key"
+    assert (
+        sent["android"]["notification"]["tag"]
+        == sent["apns"]["headers"]["apns-collapse-id"]
+        == "key"
+    )
 
 
 @pytest.mark.parametrize("link", ["", "http://example.com", "carillon://bells"])
@@ -80,10 +84,16 @@ def test_a_message_is_kept_for_its_lifetime_and_four_weeks_at_most(lifetime, lea
     assert least <= int(sent["android"]["ttl"].removesuffix("s")) <= most
 
 
+def _mark(content, key):
+    return message(content, key)["apns"]["headers"]["apns-collapse-id"]
+
+
 def test_a_long_key_still_makes_one_collapse_key():
     content = compose(FIELDS)
-    first, second = (message(content, "k" * 100)["apns"]["headers"]["apns-collapse-id"] for _ in range(2))
-    other = message(content, "k" * 101)["apns"]["headers"]["apns-collapse-id"]
+    first, second = (
+        message(content, "k" * 100)["apns"]["headers"]["apns-collapse-id"] for _ in range(2)
+    )
+    other = _mark(content, "k" * 101)
     assert first == second != other
     assert len(first) == 64
 
