@@ -42,8 +42,7 @@ class Background:
             try:
                 await job()
             except asyncio.CancelledError:
-                # A library that cancels its own futures looks the same to whoever awaits them.
-                if _is_ending():
+                if is_ending():
                     raise
                 log.exception("background work was cancelled from within", work=self.name)
             except Exception:
@@ -51,6 +50,11 @@ class Background:
             await asyncio.sleep(_PAUSE_AFTER_A_BUG_SECONDS)
 
 
-def _is_ending() -> bool:
+def is_ending() -> bool:
+    """Whether somebody asked the running task to end.
+
+    aiormq cancels its own futures when a connection breaks: whoever awaits one of them meets a
+    CancelledError that is none of his, and must not end by it.
+    """
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0

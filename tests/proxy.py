@@ -83,7 +83,8 @@ class Proxy:
 async def proxied(url: str) -> AsyncIterator[tuple[Proxy, str]]:
     """A proxy to the engine at `url`, and the URL that leads through it."""
     parts = urlsplit(url)
-    assert parts.hostname and parts.port
+    assert parts.hostname
+    assert parts.port
     proxy = Proxy(parts.hostname, parts.port)
     await proxy.open()
     login, at, _ = parts.netloc.rpartition("@")

@@ -116,19 +116,6 @@ async def test_without_rabbitmq_it_accepts_and_publishes_later(start, rabbitmq_u
             wanted = {answer.json()["data"]["request_id"] for answer, _ in told}
             broker = Broker(rabbitmq_url)
             await broker.open()
-            import sys
-
-            for _ in range(8):
-                print(
-                    await database.fetch(
-                        "select notification_id, leased_until, now(), available_at from outbox limit 3"
-                    ),
-                    await database.fetchval("select count(*) from outbox"),
-                    await broker.count("email.queue"),
-                    file=sys.stderr,
-                )
-                await asyncio.sleep(1)
-            print(gateway.log()[-4000:], file=sys.stderr)
             while wanted:
                 message = await broker.take("email.queue")
                 wanted.discard(message.headers["notification-id"])

@@ -25,9 +25,21 @@ def test_a_taken_port_is_replaced_by_another_one(taken: int):
 
 
 def test_last_times_port_comes_before_the_preferred_one():
-    first = Ports({}).give("api")
+    earlier = Ports({})
+    first = earlier.give("api")
+    earlier.release()
 
     assert Ports({"api": first}).give("api", preferred=8000) == first
+
+
+def test_two_stacks_that_start_at_once_get_different_ports():
+    one = Ports({})
+    port = one.give("api")
+
+    other = Ports({"api": port}).give("api")
+
+    assert other != port
+    one.release()
 
 
 def test_last_times_port_is_given_up_when_somebody_else_took_it(taken: int):
