@@ -138,9 +138,7 @@ async def test_without_rabbitmq_rows_stay_and_go_out_later(database, broker, rel
 
 
 async def test_what_rabbitmq_does_not_take_stays(database, broker, relays):
-    await broker.delete("email.queue") if hasattr(broker, "delete") else None
-    channel = broker._channel
-    await channel.queue_delete("email.queue")
+    await broker._channel.queue_delete("email.queue")
     message = notification()
     await add(database, message, leased=timedelta(seconds=30))
     assert not await relays[0].publish([message, notification(priority="high")])
