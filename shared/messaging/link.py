@@ -9,6 +9,7 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
+from shared.background import is_ending
 from shared.errors import BrokerUnavailable
 from shared.messaging.topology import TOPOLOGY, Topology
 from shared.resilience.schedule import backoff
@@ -99,7 +100,10 @@ class Link:
         while True:
             try:
                 connection = await self._connect()
-            except _FAILURES as error:
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see is_ending
+                # A break in the middle of the handshake comes out of aiormq as anything.
+                if is_ending():
+                    raise
                 self._last_error = f"{type(error).__name__}: {error}"
                 if failures == 0:
                     log.warning("waiting for rabbitmq", link=self.name, detail=self._last_error)
