@@ -100,7 +100,7 @@ class Link:
         while True:
             try:
                 connection = await self._connect()
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see is_ending
+            except (Exception, asyncio.CancelledError) as error:
                 # A break in the middle of the handshake comes out of aiormq as anything.
                 if is_ending():
                     raise
