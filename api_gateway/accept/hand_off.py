@@ -52,9 +52,15 @@ class HandOff(Background):
             while batch := self._next():
                 try:
                     if not await self._relay.publish(batch):
-                        self._waiting.clear()
+                        await self._leave_to_relay(batch)
                 except DatabaseUnavailable:
                     self._waiting.clear()
+
+    async def _leave_to_relay(self, batch: list[NotificationMessage]) -> None:
+        """RabbitMQ is away: the relay is the one that waits for it."""
+        left = [*batch, *(message for _, message in self._waiting)]
+        self._waiting.clear()
+        await self._relay.give_back(left)
 
     def _next(self) -> list[NotificationMessage]:
         """The next ones that nobody else can be publishing."""

@@ -57,13 +57,7 @@ class Relay(Background):
         answers = await self._publisher.publish([to_lane(message) for message in messages])
         confirmed = [m for m, failure in zip(messages, answers, strict=True) if failure is None]
         if confirmed:
-            async with self._database.driver() as connection:
-                await connection.execute(
-                    statements.DELETE,
-                    [message.id for message in confirmed],
-                    [message.generation for message in confirmed],
-                    [message.hop for message in confirmed],
-                )
+            await self._tell(statements.DELETE, confirmed)
         return len(confirmed) == len(messages)
 
     async def _run(self) -> None:
@@ -86,8 +80,9 @@ class Relay(Background):
         """Works until nothing is due; False when RabbitMQ did not take everything."""
         await self._publisher.wait()
         while rows := await self._lease():
-            if not await self.publish(_readable(rows)):
-                await self._give_back(rows)
+            messages = _readable(rows)
+            if not await self.publish(messages):
+                await self.give_back(messages)
                 return False
         return True
 
@@ -96,10 +91,18 @@ class Relay(Background):
             rows: list[Any] = await connection.fetch(statements.LEASE, _BATCH, _LEASE)
             return rows
 
-    async def _give_back(self, rows: Sequence[Any]) -> None:
-        """Makes the rows that are still there due again, for when RabbitMQ is back."""
+    async def give_back(self, messages: Sequence[NotificationMessage]) -> None:
+        """Ends the lease on what was not published: it is due at once, for whoever comes first."""
+        await self._tell(statements.RETURN, messages)
+
+    async def _tell(self, statement: str, messages: Sequence[NotificationMessage]) -> None:
         async with self._database.driver() as connection:
-            await connection.execute(statements.RETURN, [row["id"] for row in rows])
+            await connection.execute(
+                statement,
+                [message.id for message in messages],
+                [message.generation for message in messages],
+                [message.hop for message in messages],
+            )
 
     async def _measure(self) -> None:
         while True:

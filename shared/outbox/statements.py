@@ -16,10 +16,15 @@ WITH due AS (
 )
 UPDATE outbox SET leased_until = now() + $2::interval
 FROM due WHERE outbox.id = due.id
-RETURNING outbox.id, outbox.notification_id, outbox.generation, outbox.hop, outbox.body
+RETURNING outbox.notification_id, outbox.generation, outbox.hop, outbox.body
 """
 
-RETURN = "UPDATE outbox SET leased_until = NULL WHERE id = ANY($1::bigint[])"
+RETURN = """
+UPDATE outbox SET leased_until = NULL
+FROM unnest($1::uuid[], $2::int[], $3::int[]) AS back(id, generation, hop)
+WHERE outbox.notification_id = back.id
+  AND outbox.generation = back.generation AND outbox.hop = back.hop
+"""
 
 DELETE = """
 DELETE FROM outbox USING unnest($1::uuid[], $2::int[], $3::int[]) AS gone(id, generation, hop)
