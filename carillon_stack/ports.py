@@ -1,4 +1,4 @@
-"""Ports on loopback: the well-known one where it is free, else any, and the same next time."""
+"""Ports on loopback: the well-known one where it is free, else last time's, else any."""
 
 import fcntl
 import os
@@ -27,14 +27,14 @@ class Ports:
         self.given: dict[str, int] = {}
 
     def give(self, listener: str, preferred: int | None = None) -> int:
-        """Return the port for a listener: last time's, the preferred one, or any free one."""
+        """Return the port for a listener: the preferred one, last time's, or any free one."""
         if listener in self.given:
             return self.given[listener]
         last = self._remembered.get(listener)
         if last is not None and self._held:
             port = last
         else:
-            wanted = [port for port in (last, preferred) if port is not None]
+            wanted = [port for port in (preferred, last) if port is not None]
             anywhere = random.sample(ELSEWHERE, 200)
             port = next(p for p in (*wanted, *anywhere) if self._may_have(p))
         self.given[listener] = port

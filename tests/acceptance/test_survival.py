@@ -14,6 +14,8 @@ from tests.acceptance.stack import until
 PROCESSES = {
     "api_gateway": 15,
     "email_service": 15,
+    "push_service": 15,
+    "sms_service": 15,
     "user_service": 15,
     "template_service": 15,
     "sandbox": 15,

@@ -24,12 +24,13 @@ def test_a_taken_port_is_replaced_by_another_one(taken: int):
     assert is_free(port)
 
 
-def test_last_times_port_comes_before_the_preferred_one():
+def test_the_preferred_port_comes_before_last_times(taken: int):
     earlier = Ports({})
-    first = earlier.give("api")
+    first, preferred = earlier.give("api"), earlier.give("other")
     earlier.release()
 
-    assert Ports({"api": first}).give("api", preferred=8000) == first
+    assert Ports({"api": first}).give("api", preferred=preferred) == preferred
+    assert Ports({"api": first}).give("api", preferred=taken) == first
 
 
 def test_two_stacks_that_start_at_once_get_different_ports():
