@@ -14,12 +14,21 @@ DESCRIPTION = "The one door: send notifications, follow them, manage users, temp
 def build(settings: GatewaySettings) -> FastAPI:
     """The gateway, from its settings."""
     ground = Ground(settings)
-    whole = [make(ground) for make in (parts.accept, parts.collect, parts.keys, parts.forward)]
+    makers = (
+        parts.accept,
+        parts.collect,
+        parts.look_after,
+        parts.dead_letters,
+        parts.keys,
+        parts.forward,
+    )
+    whole = [make(ground) for make in makers]
     app = create_app(
         settings,
         description=DESCRIPTION,
         resources=[*ground.resources(), *(r for part in whole for r in part.resources)],
         routers=[router for part in whole for router in part.routers],
+        direct=[route for part in whole for route in part.direct],
         authenticate=ground.ring,
         open_loopback=settings.open_loopback,
     )

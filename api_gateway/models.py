@@ -3,6 +3,8 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -27,6 +29,7 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
 
@@ -60,7 +63,10 @@ notifications = Table(
     Column("template_version", Integer),
     Column("locale", Text),
     Column("variables", JSONB, nullable=False),
+    # Null while nobody could look the template up: then all variables may be secrets.
+    Column("sensitive", ARRAY(Text), server_default="{}"),
     Column("metadata", JSONB, nullable=False),
+    Column("recipient", JSONB(none_as_null=True)),
     Column("status", Text, nullable=False),
     Column("reason", Text),
     Column("generation", Integer, nullable=False, server_default="1"),
@@ -74,8 +80,10 @@ notifications = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("on_unknown", Text),
     Column("sent_at", DateTime(timezone=True)),
     Column("delivered_at", DateTime(timezone=True)),
+    Column("redriven_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("id"),
     Index(None, "user_id", "id"),
     Index(None, "status", "id"),
@@ -122,6 +130,7 @@ dead_letters = Table(
     Column("notification_id", Uuid),
     Column("generation", Integer),
     Column("amqp_message_id", Text),
+    Column("user_id", BigInteger),
     Column("channel", Text),
     Column("template_id", Text),
     Column("provider", Text),
@@ -130,9 +139,76 @@ dead_letters = Table(
     Column("last_error", Text),
     Column("body", LargeBinary, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("resolved_at", DateTime(timezone=True)),
     UniqueConstraint("notification_id", "generation"),
     UniqueConstraint("amqp_message_id"),
-    Index(None, "reason", "id"),
+    # Each serves a filter of lists, and counts its groups without a look at the bodies.
+    Index(None, "state", "id"),
+    Index(None, "state", "reason", "id"),
+    Index(None, "state", "channel", "id"),
+    Index(None, "state", "template_id", "id"),
+    Index(None, "state", "provider", "id"),
+    Index(None, "state", "created_at"),
+    Index(None, "user_id", "id"),
+)
+
+dead_letter_jobs = Table(
+    "dead_letter_jobs",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("action", Text, nullable=False),
+    Column("filter", JSONB, nullable=False),
+    Column("rate_per_second", Integer, nullable=False),
+    Column("state", Text, nullable=False, server_default="running"),
+    Column("up_to_id", BigInteger, nullable=False),
+    Column("looked_at_id", BigInteger, nullable=False, server_default="0"),
+    Column("total", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False, server_default="0"),
+    Column("skipped", JSONB, nullable=False, server_default="{}"),
+    Column("due_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("finished_at", DateTime(timezone=True)),
+    Index(None, "state", "due_at"),
+)
+
+reconciliation = Table(
+    "reconciliation",
+    metadata,
+    # One row. Who may look, and how long.
+    Column("one", Boolean, primary_key=True, server_default=text("true")),
+    Column("holder", Uuid),
+    Column("held_until", DateTime(timezone=True)),
+    # What RabbitMQ bears while it has lost nothing; until when all outcomes are written down.
+    Column("broker_mark", Uuid),
+    Column("outcomes_until", DateTime(timezone=True)),
+    CheckConstraint("one", name="one"),
+)
+
+recoveries = Table(
+    "recoveries",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("waiting_for", Text),
+    Column("restored_from", DateTime(timezone=True), unique=True),
+    Column("rate_per_second", Integer, nullable=False),
+    Column("total", BigInteger),
+    Column("looked_at", BigInteger, nullable=False, server_default="0"),
+    Column("enqueued", BigInteger, nullable=False, server_default="0"),
+    Column("held", BigInteger, nullable=False, server_default="0"),
+    Column(
+        "looked_up_to",
+        Uuid,
+        nullable=False,
+        server_default="00000000-0000-0000-0000-000000000000",
+    ),
+    Column("outcomes_until", DateTime(timezone=True)),
+    Column("claims_since", DateTime(timezone=True)),
+    Column("due_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("finished_at", DateTime(timezone=True)),
 )
 
 outbox = outbox_table(metadata)

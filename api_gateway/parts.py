@@ -7,25 +7,38 @@ from datetime import timedelta
 from fastapi import APIRouter
 
 from api_gateway.accept.acceptor import Acceptor
-from api_gateway.accept.catalogue import Catalogue
+from api_gateway.accept.categories import Categories
 from api_gateway.accept.hand_off import HandOff
+from api_gateway.accept.order import fingerprint_key
 from api_gateway.accept.repository import Acceptances
+from api_gateway.dead_letters.census import Census
 from api_gateway.dead_letters.collector import DeadLetterCollector
+from api_gateway.dead_letters.jobs import DeadLetterJobs
+from api_gateway.dead_letters.letters import DeadLetters
+from api_gateway.dead_letters.reader import DeadLetterReader
+from api_gateway.dead_letters.runner import JobRunner
 from api_gateway.ground import Ground
 from api_gateway.housekeeping import Housekeeping
+from api_gateway.reconciler.reconciler import Reconciler
+from api_gateway.reconciler.repository import StalledNotifications
+from api_gateway.recovery.batch import Batches
+from api_gateway.recovery.runner import RecoveryRunner
 from api_gateway.routes.api_keys import api_key_routes
+from api_gateway.routes.dead_letter_jobs import bulk_routes, dead_letter_job_routes
+from api_gateway.routes.dead_letters import dead_letter_routes
 from api_gateway.routes.forward import forward_routes
 from api_gateway.routes.notifications import notification_routes
+from api_gateway.routes.recoveries import recovery_routes
+from api_gateway.routes.send import SEND_PATH, Send, send_documented
 from api_gateway.status.collector import Collector
 from api_gateway.status.reader import NotificationReader
 from shared.cache import RateLimiter
+from shared.delivery.claims import Claims
 from shared.messaging import Consumer
-from shared.messaging.consumer import Handler
 from shared.messaging.depths import Depths
 from shared.messaging.topology import FAILED_QUEUE, STATUS_QUEUE
-from shared.outbox import Relay
 from shared.schemas.access import Scope
-from shared.service import Resource
+from shared.service import DirectRoute, Resource
 
 _STATUS_PREFETCH = 50
 _FAILED_PREFETCH = 100
@@ -33,10 +46,11 @@ _FAILED_PREFETCH = 100
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Resources in the order in which they open, and routes."""
+    """Resources in the order in which they open, and routes; the direct ones are documented too."""
 
     resources: Sequence[Resource] = ()
     routers: Sequence[APIRouter] = field(default=())
+    direct: Sequence[DirectRoute] = ()
 
 
 def accept(ground: Ground) -> Part:
@@ -45,24 +59,68 @@ def accept(ground: Ground) -> Part:
     limiter = RateLimiter(
         ground.cache, limit=settings.rate_limit_per_user, window_seconds=settings.rate_limit_window
     )
-    acceptances, relay = Acceptances(ground.database), Relay(ground.database, ground.publisher)
-    hand_off = HandOff(relay)
-    acceptor = Acceptor(acceptances, Catalogue(ground.templates), limiter, hand_off)
-    lifetime = timedelta(hours=settings.default_lifetime_hours)
-    routes = notification_routes(acceptor, NotificationReader(ground.database), lifetime)
-    return Part([relay, hand_off, Housekeeping(acceptances)], [routes])
+    acceptances, hand_off = Acceptances(ground.accepting), HandOff(ground.relay)
+    categories = Categories(
+        default_lifetime=timedelta(hours=settings.default_lifetime_hours),
+        lifetimes=settings.category_lifetimes,
+        on_unknown=settings.category_on_unknown,
+    )
+    acceptor = Acceptor(acceptances, categories, ground.catalogue, limiter, hand_off)
+    reader = NotificationReader(ground.database)
+    key = fingerprint_key(settings.internal_service_token)
+    return Part(
+        [ground.relay, hand_off, Housekeeping(Acceptances(ground.database))],
+        [send_documented(), notification_routes(reader)],
+        [DirectRoute("POST", SEND_PATH, Send(acceptor, key))],
+    )
 
 
 def collect(ground: Ground) -> Part:
     """The way back: outcomes and dead letters into their tables."""
     outcomes = Collector(ground.database, ground.publisher)
-    dead_letters = DeadLetterCollector(ground.database)
+    letters = DeadLetterCollector(ground.database)
     return Part(
         [
-            _consumer(ground, STATUS_QUEUE, outcomes.receive, _STATUS_PREFETCH),
-            _consumer(ground, FAILED_QUEUE, dead_letters.receive, _FAILED_PREFETCH),
+            Consumer(ground.consuming, STATUS_QUEUE, outcomes.receive, prefetch=_STATUS_PREFETCH),
+            Consumer(ground.consuming, FAILED_QUEUE, letters.receive, prefetch=_FAILED_PREFETCH),
             Depths(ground.consuming),
         ]
+    )
+
+
+def look_after(ground: Ground) -> Part:
+    """What was lost on its way is sent once more: by itself, or all of it on demand."""
+    settings, claims = ground.settings, Claims(ground.cache)
+    reconciler = Reconciler(
+        StalledNotifications(ground.database),
+        ground.consuming,
+        claims,
+        ground.memory,
+        ground.restoration,
+        after=timedelta(seconds=settings.reconcile_after),
+        every=timedelta(seconds=settings.reconcile_interval),
+    )
+    batches = Batches(ground.database, claims)
+    runner = RecoveryRunner(
+        ground.recoveries, batches, ground.memory, ground.consuming, ground.relay
+    )
+    routes = recovery_routes(ground.recoveries, ground.memory, runner)
+    return Part([reconciler, runner], [routes])
+
+
+def dead_letters(ground: Ground) -> Part:
+    """What failed: seen, sent again, discarded; one by one or by jobs."""
+    letters = DeadLetters(ground.database, ground.catalogue, ground.relay)
+    jobs = DeadLetterJobs(ground.database)
+    runner = JobRunner(jobs, ground.relay)
+    reader = DeadLetterReader(ground.database)
+    return Part(
+        [runner, Census(ground.database)],
+        [
+            bulk_routes(reader, jobs, runner),
+            dead_letter_job_routes(jobs),
+            dead_letter_routes(reader, letters),
+        ],
     )
 
 
@@ -79,8 +137,3 @@ def forward(ground: Ground) -> Part:
             forward_routes("/templates", Scope.TEMPLATES, ground.templates),
         ]
     )
-
-
-def _consumer(ground: Ground, queue: str, handler: Handler, prefetch: int) -> Consumer:
-    grace = ground.settings.grace_seconds
-    return Consumer(ground.consuming, queue, handler, prefetch=prefetch, grace_seconds=grace)

@@ -4,7 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
+from api_gateway.accept.categories import CategoryLifetimes, CategoryOnUnknown
 from shared.config import BrokerSettings, CacheSettings, DatabaseSettings, ServiceSettings
+from shared.schemas.recoveries import Past
 
 
 class GatewaySettings(ServiceSettings, DatabaseSettings, BrokerSettings, CacheSettings):
@@ -19,6 +21,23 @@ class GatewaySettings(ServiceSettings, DatabaseSettings, BrokerSettings, CacheSe
     rate_limit_window: int = Field(default=60, ge=1, le=86_400, description="Seconds.")
     default_lifetime_hours: float = Field(
         default=24, gt=0, le=720, description="Lifetime of a notification without expires_at."
+    )
+    category_lifetimes: CategoryLifetimes = Field(
+        default={}, description="Lifetimes by category: orders=2h,newsletter=7d; units s, m, h, d."
+    )
+    category_on_unknown: CategoryOnUnknown = Field(
+        default={},
+        description="Whether a send of unknown outcome is repeated: orders=resend,invoices=hold.",
+    )
+    reconcile_after: float = Field(
+        default=300, gt=0, le=86_400, description="Seconds without progress: it is looked after."
+    )
+    reconcile_interval: float = Field(
+        default=60, gt=0, le=3600, description="Seconds between two looks of the reconciler."
+    )
+    restored_from: Past | None = Field(
+        default=None,
+        description="When the backup was made that the database was restored from, with its zone.",
     )
     bootstrap_admin_key: SecretStr | None = Field(
         default=None,

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from carillon_client.api_keys import ApiKeys
+from carillon_client.dead_letters import DeadLetters
+from carillon_client.recoveries import Recoveries
 from carillon_client.templates import Templates
 from carillon_client.transport import Transport
 from carillon_client.users import Users
@@ -40,6 +42,8 @@ class Carillon:
         self.users = Users(self._transport)
         self.templates = Templates(self._transport)
         self.api_keys = ApiKeys(self._transport)
+        self.dead_letters = DeadLetters(self._transport)
+        self.recoveries = Recoveries(self._transport)
 
     def send(
         self,

@@ -1,9 +1,11 @@
 """What calls that write may carry. In a change only what is given changes; None clears."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Required, TypedDict
 
-from shared.schemas.vocabulary import Channel
+from shared.schemas.profile import TargetKind
+from shared.schemas.vocabulary import Channel, Reason
 
 
 class PreferencesFields(TypedDict, total=False):
@@ -61,6 +63,7 @@ class TemplateTexts(TypedDict, total=False):
     image_url: str | None
     action_url: str | None
     variables: Sequence[str] | None
+    sensitive: Sequence[str] | None
 
 
 class NewTemplateFields(TemplateTexts, total=False):
@@ -77,3 +80,30 @@ class TemplateFields(TemplateTexts, total=False):
 
     name: str
     active: bool
+
+
+class DeadLetterFields(TypedDict, total=False):
+    """Which dead letters are meant: those that fit everything that is given."""
+
+    reason: Reason | str | None
+    channel: Channel | str | None
+    template_id: str | None
+    provider: str | None
+    user_id: int | None
+    since: datetime | None
+    until: datetime | None
+
+
+class PushAddressFields(TypedDict, total=False):
+    """What a push provider calls a device."""
+
+    kind: TargetKind | str
+    value: Required[str]
+
+
+class RecipientFields(TypedDict, total=False):
+    """One address, of the notification's channel."""
+
+    email: str
+    phone: str
+    push: PushAddressFields

@@ -7,7 +7,7 @@ import typer
 
 from carillon_client.cli import app as client
 from carillon_client.cli.gateway import API_KEY, URL
-from carillon_stack.commands import checks, demonstration, diagnosis, life, sight
+from carillon_stack.commands import chaos, checks, demonstration, diagnosis, life, measuring, sight
 from carillon_stack.errors import StackError
 from carillon_stack.facts import Facts
 from carillon_stack.home import Home
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (demonstration, life, sight, diagnosis, checks):
+for part in (demonstration, life, sight, diagnosis, checks, chaos, measuring):
     app.add_typer(part.app)
 app.add_typer(client)
 

@@ -56,7 +56,9 @@ class Facts:
             return tuple(program for program in programs if program == name)
         if name in known:
             return (name,)
-        raise StackError(f"There is no {name}. Known: {', '.join(known)}, all.")
+        if name == "services":
+            return tuple(self.services)
+        raise StackError(f"There is no {name}. Known: {', '.join(known)}, services, all.")
 
     def described(self, states: Sequence[ProcessState]) -> dict[str, Any]:
         """Return everything a program needs to know to use the stack."""

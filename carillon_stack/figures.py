@@ -30,20 +30,20 @@ class Figures:
 def measure(states: Sequence[ProcessState], *, seconds: float) -> list[Figures]:
     """Return figures for each process; CPU as percent of one core over the given time."""
     others = {state.pid for state in states if state.pid}
-    before = {state.name: _cpu_seconds(_family(state.pid, others)) for state in states}
+    before = {state.name: cpu_seconds(family(state.pid, others)) for state in states}
     began = time.monotonic()
     time.sleep(seconds)
     passed = time.monotonic() - began
 
     def figures(state: ProcessState) -> Figures:
-        spent = max(0.0, _cpu_seconds(_family(state.pid, others)) - before[state.name])
+        spent = max(0.0, cpu_seconds(family(state.pid, others)) - before[state.name])
         return Figures(
             program=state.program,
             name=state.name,
             state=state.state,
             pid=state.pid,
             uptime_seconds=round(time.time() - state.since, 1) if state.pid else 0.0,
-            memory_bytes=sum(_memory(process) for process in _family(state.pid, others)),
+            memory_bytes=sum(_memory(process) for process in family(state.pid, others)),
             cpu_percent=round(100 * spent / passed, 2),
         )
 
@@ -61,7 +61,7 @@ def described(rows: Sequence[Figures]) -> dict[str, Any]:
     }
 
 
-def _family(pid: int | None, others: Collection[int]) -> list[psutil.Process]:
+def family(pid: int | None, others: Collection[int]) -> list[psutil.Process]:
     """Return a process and its children, without the processes that have rows of their own."""
     if not pid:
         return []
@@ -82,7 +82,7 @@ def _memory(process: psutil.Process) -> int:
     return 0
 
 
-def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
     """Return the time that processes and their children, living and gone, have computed."""
     total = 0.0
     for process in processes:

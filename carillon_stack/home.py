@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,14 @@ class Home:
     @property
     def logs(self) -> Path:
         return self.folder("logs")
+
+    def metrics(self, service: str) -> Path:
+        """Return a folder that several processes of a service keep their metrics in."""
+        return self.folder(f"metrics/{service}")
+
+    def forget_metrics(self) -> None:
+        """Remove what processes counted that no longer run."""
+        shutil.rmtree(self.path / "metrics", ignore_errors=True)
 
     def socket(self, name: str) -> Path:
         """Return a path for a Unix socket; such paths may hold about 100 bytes only."""

@@ -19,7 +19,8 @@ from pathlib import Path
 
 # A program that ends at once is started again at this pace, without giving up.
 SECONDS_BETWEEN_STARTS = 2.0
-BACKLOG = 1024
+# As many callers as wait without an answer while a program starts anew; what the kernel allows.
+BACKLOG = 4096
 
 
 def started_ticks(pid: int) -> int | None:
@@ -43,6 +44,7 @@ def main(specification_file: str, folder: str, listener: str = "") -> None:
         hand_over(int(listener))
     if specification["user"]:
         become(specification["user"])
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # supervisord's sockets for other programs
     os.chdir(specification["directory"])
     command = specification["command"]
     os.execvpe(command[0], command, specification["environment"])  # noqa: S606 - no shell wanted

@@ -62,6 +62,9 @@ def make_plan(
         environment = settings.of_service(port, shared, database)
         if service.stage is Stage.DOOR:
             environment |= settings.of_gateway(open_loopback=wishes.open_loopback)
+        processes = wishes.scale.get(service.name, 1)
+        if processes > 1:
+            environment |= settings.of_several(service.name)
         return Program(
             name=service.name,
             command=(sys.executable, "-m", service.module or service.name),
@@ -69,7 +72,8 @@ def make_plan(
             directory=REPOSITORY,
             stage=service.stage,
             port=port,
-            processes=wishes.scale.get(service.name, 1),
+            processes=processes,
+            grace=settings.service_grace,
         )
 
     emulators = Program(

@@ -35,6 +35,10 @@ class SandboxAddress:
         return f"http://127.0.0.1:{self.port}"
 
 
+# As the services have them in their settings.
+_GRACE_SECONDS, _LONGEST_GRACE_SECONDS = 20.0, 300.0
+
+
 class Settings:
     """Settings of one stack's services and sandbox."""
 
@@ -60,11 +64,24 @@ class Settings:
         token = {"INTERNAL_SERVICE_TOKEN": self._home.secret("internal_service_token")}
         return {**token, **self._providers(), **shared, **self._caller, **own}
 
+    @property
+    def service_grace(self) -> int:
+        """Seconds that a service has to end: more than it was told to take."""
+        try:
+            told = float(self._caller.get("GRACE_SECONDS") or _GRACE_SECONDS)
+            return int(min(told, _LONGEST_GRACE_SECONDS)) + 10
+        except ValueError:  # the service itself refuses the value, by name
+            return int(_LONGEST_GRACE_SECONDS)
+
     def of_gateway(self, *, open_loopback: bool) -> dict[str, str]:
         """Return what only the gateway is told."""
         return {"BOOTSTRAP_ADMIN_KEY": self.api_key} | (
             {"OPEN_LOOPBACK": "true"} if open_loopback else {}
         )
+
+    def of_several(self, name: str) -> dict[str, str]:
+        """Return what the processes of a service with several of them share."""
+        return {"PROMETHEUS_MULTIPROC_DIR": str(self._home.metrics(name))}
 
     def of_sandbox(self) -> dict[str, str]:
         return {

@@ -56,6 +56,7 @@ class Stack:
             running = self.supervisor.alive()
             if not running:
                 self._end_leftovers()
+                self.home.forget_metrics()
             ports = Ports(self.home.ports(), held=running)
             engines = choice.choose(self.home, ports, self._caller, self._say)
             plan = make_plan(

@@ -181,8 +181,8 @@ class Supervisor:
         self._until_gone(lambda state: state.name == process.name)
 
     def _until_gone(self, concerned: Callable[[ProcessState], bool]) -> None:
-        # supervisord ends by force what outlives its grace time.
-        wait_until(lambda: not any(s.pid for s in self.states() if concerned(s)), seconds=90)
+        # supervisord ends by force what outlives its grace time: this wait always ends.
+        wait_until(lambda: not any(s.pid for s in self.states() if concerned(s)), seconds=400)
 
     def update(self, programs: Sequence[Program]) -> set[str]:
         """Take over a new definition of the programs; return those whose processes are outdated."""

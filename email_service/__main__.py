@@ -12,17 +12,16 @@ from shared.service import create_app, run
 
 def build(settings: EmailSettings) -> FastAPI:
     """The service, put together."""
-    provider: Provider[EmailContent] = (
-        UnconfiguredProvider("smtp", settings.missing)
-        if settings.missing
-        else SmtpProvider(
-            settings.account, connections=settings.smtp_connections or sum(settings.slots)
-        )
-    )
+    connections = settings.smtp_connections or sum(settings.slots)
+    providers: list[Provider[EmailContent]] = [
+        SmtpProvider(account, connections=connections) for account in settings.accounts
+    ] or [UnconfiguredProvider("smtp", settings.missing)]
     return create_app(
         settings,
         description="Sends notifications by email.",
-        resources=delivery_resources(settings, EmailChannel(settings.sender), [provider]),
+        resources=delivery_resources(
+            settings, EmailChannel(settings.sender), providers, settings.rates
+        ),
     )
 
 

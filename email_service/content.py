@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from email_service.mailbox import Mailbox
 from shared.delivery import Address
 from shared.errors import RecipientRejected
 from shared.schemas.profile import Profile
-from shared.schemas.vocabulary import Channel
+from shared.schemas.vocabulary import Channel, OnUnknown
 from shared.schemas.wire import NotificationMessage
 
 
@@ -28,7 +27,7 @@ class EmailChannel:
     """Email: a repeat is recognised by its Message-ID."""
 
     name = Channel.EMAIL
-    on_unknown: Literal["resend", "hold"] = "resend"
+    on_unknown: OnUnknown = "resend"
 
     def __init__(self, sender: Mailbox) -> None:
         self._sender = sender

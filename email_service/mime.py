@@ -23,14 +23,14 @@ def message_id(content: EmailContent, key: str) -> str:
     return f"<{key}@{content.sender.domain}>"
 
 
-def assemble(content: EmailContent, key: str, date: datetime) -> bytes:
-    """The final bytes, with CRLF line ends."""
+def assemble(content: EmailContent, mark: str, date: datetime) -> bytes:
+    """The final bytes, with CRLF line ends; `mark` is its Message-ID."""
     head = [
         headers.mailbox("From", content.sender),
         headers.mailbox("To", content.recipient),
         headers.unstructured("Subject", content.subject),
         headers.structured("Date", format_datetime(date)),
-        headers.structured("Message-ID", message_id(content, key)),
+        headers.structured("Message-ID", mark),
         *(headers.structured(name, value) for name, value in content.headers.items()),
         "MIME-Version: 1.0\r\n",
     ]

@@ -20,7 +20,9 @@ def build(settings: PushSettings) -> FastAPI:
     return create_app(
         settings,
         description="Sends notifications to devices.",
-        resources=delivery_resources(settings, PushChannel(), [provider]),
+        resources=delivery_resources(
+            settings, PushChannel(), [provider], {"fcm": settings.fcm_rate_per_second}
+        ),
     )
 
 

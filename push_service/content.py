@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 from shared.delivery import Address
 from shared.errors import TokenInvalid
 from shared.rendering import ContentTooLarge
 from shared.schemas.profile import Profile, PushTarget
-from shared.schemas.vocabulary import Channel, Priority
+from shared.schemas.vocabulary import Channel, OnUnknown, Priority
 from shared.schemas.wire import NotificationMessage
 
 MAX_BYTES = 4096
@@ -42,7 +41,7 @@ class PushChannel:
     """Push: a repeat is recognised by its collapse key."""
 
     name = Channel.PUSH
-    on_unknown: Literal["resend", "hold"] = "resend"
+    on_unknown: OnUnknown = "resend"
 
     def addresses(self, profile: Profile) -> Sequence[Address]:
         return [Address(device.value, device.id, device) for device in profile.devices]

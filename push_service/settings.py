@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field, FilePath, field_validator
 
 from push_service.fcm.account import ServiceAccount
-from shared.delivery import DeliverySettings
+from shared.delivery import DeliverySettings, SendRate
 
 
 class PushSettings(DeliverySettings):
@@ -21,6 +21,9 @@ class PushSettings(DeliverySettings):
         default=None,
         pattern=r"^[A-Za-z0-9:._-]{1,100}$",
         description="By default the project of the service account.",
+    )
+    fcm_rate_per_second: SendRate | None = Field(
+        default=None, description="Pushes a second of all workers together."
     )
     fcm_api_url: str = Field(default="https://fcm.googleapis.com", pattern="^https?://")
 

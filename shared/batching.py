@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from shared.errors import Overloaded
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -16,15 +18,22 @@ class Gatherer(Generic[Item, Result]):
 
     `work` takes a gathering and returns one result, or one exception, for each item in order; an
     exception that it raises is told to all of them. While `max_running` gatherings are under way,
-    later calls wait and form the next one, of at most `max_items`.
+    later calls wait and form the next one, of at most `max_items`. A call that finds `max_waiting`
+    before it raises Overloaded at once.
     """
 
     def __init__(
-        self, work: Work[Item, Result], *, max_items: int = 500, max_running: int = 2
+        self,
+        work: Work[Item, Result],
+        *,
+        max_items: int = 500,
+        max_running: int = 2,
+        max_waiting: int = 10_000,
     ) -> None:
         self._work = work
         self._max_items = max_items
         self._max_running = max_running
+        self._max_waiting = max_waiting
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._pump_is_due = False
@@ -33,6 +42,8 @@ class Gatherer(Generic[Item, Result]):
         return len(self._waiting)
 
     async def __call__(self, item: Item) -> Result:
+        if len(self._waiting) >= self._max_waiting:
+            raise Overloaded
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))

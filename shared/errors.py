@@ -12,6 +12,7 @@ CarillonError
 │   ├── Unprocessable        422  names each field and its problem
 │   ├── RateLimited          429  carries Retry-After
 │   └── Unavailable          503  carries Retry-After
+│       ├── Overloaded             too much is asked for at this moment
 │       ├── DatabaseUnavailable
 │       └── NeighbourUnavailable   another service did not answer
 ├── EngineUnavailable        met inside a service, never shown to a client as such
@@ -137,6 +138,15 @@ class Unavailable(ApiError):
         self.headers = {"Retry-After": str(retry_after)}
 
 
+class Overloaded(Unavailable):
+    """More is asked for at this moment than the process takes in hand."""
+
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("The service has too much to do at this moment. Try again.", retry_after=1)
+
+
 class DatabaseUnavailable(Unavailable):
     """PostgreSQL cannot be reached, or did not answer in time."""
 
@@ -171,9 +181,15 @@ class BreakerOpen(CarillonError):
 
 
 class ProviderError(CarillonError):
-    """What a provider said, or did not say, about one send; the pool adds which provider."""
+    """What a provider said, or did not say, about one send; the pool adds which provider.
 
-    provider: str | None = None
+    `retry_after` in seconds: how long the provider asks us to wait, where it said so.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.provider: str | None = None
 
 
 class RecipientRejected(ProviderError):
@@ -191,17 +207,13 @@ class TokenInvalid(ProviderError):
 class ProviderDeclined(ProviderError):
     """Transient: the provider said "not now" about this message; an attempt."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
 
 class ProviderThrottled(ProviderDeclined):
-    """Transient: the provider asks for a slower pace; `retry_after` in seconds when it said so."""
+    """Transient: the provider asks for a slower pace for this recipient; an attempt."""
 
 
 class ProviderUnavailable(ProviderError):
-    """Not reached: nothing was said about the message, so it is no attempt."""
+    """Not reached, or serving nobody (the account's quota): it says nothing about the message."""
 
 
 class ProviderMisconfigured(ProviderError):

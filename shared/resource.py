@@ -23,3 +23,14 @@ class Dependency(Resource, Protocol):
     """A resource that can be unwell by itself: `ping` raises then."""
 
     async def ping(self) -> None: ...
+
+
+@runtime_checkable
+class Taking(Resource, Protocol):
+    """A resource that takes work by itself, such as a consumer.
+
+    `drain` takes no more from its first step on, and returns when what has begun is finished. It
+    is cancelled when the time for that is up; `close` follows in any case.
+    """
+
+    async def drain(self) -> None: ...

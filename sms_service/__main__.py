@@ -24,7 +24,9 @@ def build(settings: SmsSettings) -> FastAPI:
     return create_app(
         settings,
         description="Sends notifications as text messages.",
-        resources=delivery_resources(settings, SmsChannel(), [provider]),
+        resources=delivery_resources(
+            settings, SmsChannel(), [provider], {"twilio": settings.twilio_rate_per_second}
+        ),
     )
 
 

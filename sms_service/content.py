@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from shared.delivery import Address
 from shared.errors import RecipientRejected
 from shared.rendering import ContentTooLarge
 from shared.schemas.addresses import normal_phone_number
 from shared.schemas.profile import Profile
-from shared.schemas.vocabulary import Channel
+from shared.schemas.vocabulary import Channel, OnUnknown
 from shared.schemas.wire import NotificationMessage
 from sms_service.segments import segments
 
@@ -34,7 +33,7 @@ class SmsChannel:
     """SMS: nothing marks a repeat, so a send whose outcome is unknown is held."""
 
     name = Channel.SMS
-    on_unknown: Literal["resend", "hold"] = "hold"
+    on_unknown: OnUnknown = "hold"
 
     def addresses(self, profile: Profile) -> Sequence[Address]:
         return [Address(profile.phone_number)] if profile.phone_number else []

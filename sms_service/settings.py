@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from shared.delivery import DeliverySettings
+from shared.delivery import DeliverySettings, SendRate
 
 
 class SmsSettings(DeliverySettings):
@@ -21,6 +21,9 @@ class SmsSettings(DeliverySettings):
         default=None,
         pattern=r"^(\+[1-9]\d{6,14}|MG[0-9a-fA-F]{32})$",
         description="A number in E.164, such as +14155552671, or a Messaging Service (MG…).",
+    )
+    twilio_rate_per_second: SendRate | None = Field(
+        default=None, description="Texts a second of all workers together."
     )
     twilio_api_url: str = Field(default="https://api.twilio.com", pattern="^https?://")
 

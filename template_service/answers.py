@@ -23,6 +23,7 @@ def template_version(found: Found) -> TemplateVersion:
         **shaped(version.fields),
         variables=version.variables,
         undeclared_variables=_undeclared(version),
+        sensitive=version.sensitive,
         created_at=version.created_at,
     )
 
@@ -66,8 +67,8 @@ def rendered(found: Found, filled: Fields) -> RenderedTemplate:
     )
 
 
-def content(found: Found) -> TemplateContent:
-    """What a channel worker fills."""
+def content(found: Found, sensitive: frozenset[str]) -> TemplateContent:
+    """What a channel worker fills; `sensitive` are the secrets of the newest in any language."""
     row, version = found
     return TemplateContent(
         template_id=row.template_id,
@@ -76,6 +77,7 @@ def content(found: Found) -> TemplateContent:
         channel=row.channel,
         active=row.active,
         fields=version.fields,
+        sensitive=sensitive.union(version.sensitive),
     )
 
 

@@ -35,7 +35,12 @@ class Authoring:
         Raises Unprocessable, and Conflict when it exists already in this language.
         """
         draft = await self._draft(
-            new.channel, new.language, new.name, flattened(new), new.variables
+            new.channel,
+            new.language,
+            new.name,
+            flattened(new),
+            new.variables,
+            new.sensitive or [],
         )
         async with self._database.transaction() as connection:
             await self._templates.make(connection, new.template_id, new.channel)
@@ -92,12 +97,16 @@ class Authoring:
         declared = None if version.variables_derived else version.variables
         if "variables" in change.model_fields_set:
             declared = change.variables
+        sensitive = version.sensitive
+        if "sensitive" in change.model_fields_set:
+            sensitive = change.sensitive or []
         return await self._draft(
             row.channel,
             version.language,
             change.name or version.name,
             merged(version.fields, change),
             declared,
+            sensitive,
         )
 
     async def _save(self, basis: Found, draft: Draft, active: bool | None) -> Found | None:
@@ -117,6 +126,7 @@ class Authoring:
         name: str,
         fields: Fields,
         declared: list[str] | None,
+        sensitive: list[str],
     ) -> Draft:
         """Checked texts; no database connection is held meanwhile, for a check may take long."""
         if wrong := problems(channel, fields):
@@ -124,14 +134,17 @@ class Authoring:
             raise Unprocessable(f"The request has wrong fields: {names}", wrong)
         checked = await self._trial.check(fields)
         used = sorted(checked.used_variables)
+        variables = used if declared is None else list(dict.fromkeys(declared))
+        _refuse_unknown(sensitive, {*variables, *used})
         return Draft(
             language=language,
             name=name,
             fields=fields,
-            variables=used if declared is None else list(dict.fromkeys(declared)),
+            variables=variables,
             variables_derived=declared is None,
             used_variables=used,
             header_variables=sorted(checked.header_variables),
+            sensitive=list(dict.fromkeys(sensitive)),
         )
 
 
@@ -149,6 +162,21 @@ def _refuse_what_stands_already(stands: TemplateRow, new: NewTemplate) -> None:
         )
     if stands.channel != new.channel:
         _refuse("channel", f"is '{stands.channel}' in the template's other languages")
+
+
+def _refuse_unknown(sensitive: list[str], known: set[str]) -> None:
+    """Also where a change leaves a secret behind: its author shall say what is still one."""
+    problems = [
+        FieldProblem(
+            f"sensitive.{position}",
+            f"'{name}' is no variable of this template: declare it, use it or leave it out",
+        )
+        for position, name in enumerate(sensitive)
+        if name not in known
+    ]
+    if problems:
+        names = ", ".join(problem.path for problem in problems)
+        raise Unprocessable(f"The request has wrong fields: {names}", problems)
 
 
 def _refuse(path: str, problem: str) -> None:

@@ -67,6 +67,13 @@ template_versions = Table(
     ),
     Column("used_variables", ARRAY(Text), nullable=False),
     Column("header_variables", ARRAY(Text), nullable=False),
+    Column(
+        "sensitive",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="Variables whose values are secrets.",
+    ),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Index(None, "template_id", "language", "version"),
 )

@@ -73,11 +73,21 @@ class Reading:
         """Of those that exist."""
         return await self._templates.facts(template_ids)
 
-    async def contents(self, keys: Sequence[ContentKey]) -> list[Found | None]:
-        """For each key, in order; keys that are the same are looked up once."""
+    async def contents(
+        self, keys: Sequence[ContentKey]
+    ) -> list[tuple[Found, frozenset[str]] | None]:
+        """For each key, in order, the content and the template's secrets in all languages.
+
+        Keys that are the same are looked up once. A later version may make a variable a secret:
+        older texts then keep it too.
+        """
         distinct = list(dict.fromkeys(keys))
         found = dict(zip(distinct, await self._templates.resolve(distinct), strict=True))
-        return [found[key] for key in keys]
+        facts = await self.facts(list({key.template_id for key in distinct}))
+        secrets = {known.template_id: known.sensitive for known in facts}
+        return [
+            (content, secrets[key.template_id]) if (content := found[key]) else None for key in keys
+        ]
 
 
 def unknown(template_id: str) -> NotFound:

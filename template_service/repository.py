@@ -97,18 +97,19 @@ class Templates:
         """What the newest versions in all languages have, put together."""
         facts: dict[str, TemplateFacts] = {}
         for row in await self._rows(FACTS, {"template_ids": list(template_ids)}):
-            template, variables, header_variables = TemplateRow(*row[:-2]), row[-2], row[-1]
-            known = facts.get(template.template_id)
-            facts[template.template_id] = TemplateFacts(
+            *columns, variables, header_variables, sensitive = row
+            template = TemplateRow(*columns)
+            newest = TemplateFacts(
                 template_id=template.template_id,
                 version=template.latest_version,
                 channel=template.channel,
                 active=template.active,
-                variables=frozenset(variables).union(known.variables if known else ()),
-                header_variables=frozenset(header_variables).union(
-                    known.header_variables if known else ()
-                ),
+                variables=frozenset(variables),
+                header_variables=frozenset(header_variables),
+                sensitive=frozenset(sensitive),
             )
+            known = facts.get(template.template_id)
+            facts[template.template_id] = _joined(known, newest) if known else newest
         return list(facts.values())
 
     async def lock(self, connection: AsyncConnection, template_id: str) -> TemplateRow | None:
@@ -167,6 +168,14 @@ class Templates:
     ) -> Sequence[Any]:
         async with self._database.connect() as connection:
             return (await connection.execute(query, parameters)).all()
+
+
+def _joined(one: TemplateFacts, other: TemplateFacts) -> TemplateFacts:
+    """What two languages of one template have together."""
+    names = ("variables", "header_variables", "sensitive")
+    return one.model_copy(
+        update={name: getattr(one, name) | getattr(other, name) for name in names}
+    )
 
 
 def _found(columns: Sequence[Any]) -> Found:

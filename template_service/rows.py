@@ -31,6 +31,7 @@ class Draft:
     variables_derived: bool
     used_variables: list[str]
     header_variables: list[str]
+    sensitive: list[str]
 
 
 @dataclass(frozen=True, slots=True)

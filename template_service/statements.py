@@ -64,7 +64,11 @@ def _resolved() -> Select[tuple[int]]:
 def _facts() -> Select[tuple[str]]:
     """Parameter `template_ids`. One row for the newest version in each language."""
     newest = (
-        select(template_versions.c.variables, template_versions.c.header_variables)
+        select(
+            template_versions.c.variables,
+            template_versions.c.header_variables,
+            template_versions.c.sensitive,
+        )
         .where(
             template_versions.c.template_id == templates.c.template_id,
             template_versions.c.language == _language.c.tag,

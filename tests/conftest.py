@@ -9,11 +9,35 @@ import asyncpg
 import httpx
 import pytest
 import redis.asyncio
+import structlog
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # The same examples each time: a test that fails tells of a change. A busy machine is no failure.
 settings.register_profile("carillon", derandomize=True, deadline=None)
 settings.load_profile("carillon")
+
+# The usual traces with all local variables take seconds, in which nothing else goes on.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
+
+
+class _StacksOnce(LoadScopeScheduling):
+    """A file whose tests share a stack of their own stays with one worker."""
+
+    def _split_scope(self, nodeid):
+        shares = nodeid.startswith(("tests/acceptance/", "tests/benchmarks/"))
+        return nodeid.split("::")[0] if shares else nodeid
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return _StacksOnce(config, log)
 
 
 def _given(variable: str) -> str:

@@ -1,24 +1,29 @@
 """accept: from validated requests to committed notifications, all that wait at once together.
 
-keys known? → template fits? → rate limits → one statement → lost races → hand-off
+keys known? → lifetime, template fit? → rate limits → one statement → lost races → hand-off
 """
 
+import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 
 from api_gateway.accept.catalogue import Catalogue, objection
+from api_gateway.accept.categories import Categories
 from api_gateway.accept.hand_off import HandOff
 from api_gateway.accept.order import Answer, Known, Order
 from api_gateway.accept.repository import Acceptances
 from shared.batching import Gatherer
 from shared.cache import Allowance, RateLimiter, rate_limit_headers
 from shared.database import is_refused, together_or_apart
-from shared.errors import ApiError, DatabaseUnavailable, RateLimited, Unprocessable
+from shared.errors import ApiError, DatabaseUnavailable, FieldProblem, RateLimited, Unprocessable
+from shared.masking import Secrets
+from shared.observability import discretion
 from shared.observability.metrics import NOTIFICATIONS
-from shared.schemas.notifications import Accepted
+from shared.schemas.notifications import LONGEST_LIFETIME, Accepted
 from shared.schemas.vocabulary import Status
 
 log = structlog.get_logger()
@@ -32,11 +37,13 @@ class Acceptor:
     def __init__(
         self,
         acceptances: Acceptances,
+        categories: Categories,
         catalogue: Catalogue,
         limiter: RateLimiter,
         hand_off: HandOff,
     ) -> None:
         self._acceptances = acceptances
+        self._categories = categories
         self._catalogue = catalogue
         self._limiter = limiter
         self._hand_off = hand_off
@@ -47,6 +54,7 @@ class Acceptor:
         decided: dict[int, Decision] = {}
         firsts, repeats = _without_repeats(orders)
         waiting = await self._replay(firsts, decided)
+        waiting = self._apply_categories(waiting, decided)
         waiting = await self._check_templates(waiting, decided)
         waiting = await self._limit(waiting, decided)
         if waiting:
@@ -67,6 +75,21 @@ class Acceptor:
                 decided[id(order)] = _replayed(order, found)
         return rest
 
+    def _apply_categories(
+        self, orders: Sequence[Order], decided: dict[int, Decision]
+    ) -> list[Order]:
+        """Lifetimes, and what an unknown outcome will mean."""
+        rest = []
+        for order in orders:
+            category, now = order.request.category, order.created_at
+            order.expires_at = order.request.expires_at or now + self._categories.lifetime(category)
+            order.on_unknown = self._categories.on_unknown(category)
+            if now < order.expires_at <= now + LONGEST_LIFETIME:
+                rest.append(order)
+            else:
+                decided[id(order)] = _out_of_reach()
+        return rest
+
     async def _check_templates(
         self, orders: Sequence[Order], decided: dict[int, Decision]
     ) -> list[Order]:
@@ -79,7 +102,9 @@ class Acceptor:
                 if refusal := objection(order.request, found):
                     decided[id(order)] = refusal
                     continue
-                order.template_version = found.version if found else None
+                if found:
+                    order.template_version = found.version
+                    order.sensitive = tuple(sorted(found.sensitive))
             rest.append(order)
         return rest
 
@@ -87,32 +112,49 @@ class Acceptor:
         if not orders:
             return []
         allowances = await self._limiter.take([order.bucket for order in orders])
-        rest = []
+        rest, refused = [], []
         for order, allowance in zip(orders, allowances, strict=True):
             if allowance.allowed:
                 order.allowance = allowance
                 rest.append(order)
             else:
                 decided[id(order)] = _too_many(order, allowance)
+                refused.append(order)
+        # What used the limit up may have been the same request, through another gateway.
+        await self._replay(refused, decided)
         return rest
 
     async def _commit(self, orders: list[Order], decided: dict[int, Decision]) -> None:
         leased_at = time.monotonic()
-        made = await self._insert(orders, decided)
-        lost = [o for o in orders if o.id not in made and id(o) not in decided]
-        if lost:
-            known = await self._acceptances.known([order.key for order in lost if order.key])
-            for order in lost:
-                found = known.get(order.key) if order.key else None
-                decided[id(order)] = _replayed(order, found) if found else _key_in_motion()
-        accepted = [order for order in orders if order.id in made]
-        for order in accepted:
-            decided[id(order)] = Answer(order.answer(), order.allowance)
-            NOTIFICATIONS.labels(order.request.channel, Status.QUEUED, "").inc()
-        self._hand_off.take([order.message() for order in accepted], leased_at)
+        made: set[UUID] = set()
+        try:
+            made = await self._insert(orders, decided)
+            self._hand_off.take([o.written() for o in orders if o.id in made], leased_at)
+            await self._answer(orders, made, decided)
+        finally:
+            await self._limiter.give_back([o.bucket for o in orders if o.id not in made])
+
+    async def _answer(
+        self, orders: Sequence[Order], made: set[UUID], decided: dict[int, Decision]
+    ) -> None:
+        """Answers those that were made, and those that lost a race for their key."""
+        lost = []
+        for order in orders:
+            if order.id in made:
+                decided[id(order)] = Answer(order.answer(), order.allowance)
+            elif id(order) not in decided:
+                decided[id(order)] = _key_in_motion()
+                lost.append(order)
+        for channel, count in Counter(o.request.channel for o in orders if o.id in made).items():
+            NOTIFICATIONS.labels(channel, Status.QUEUED, "").inc(count)
+        # What was committed is answered as such, even if PostgreSQL went away at this moment.
+        with contextlib.suppress(DatabaseUnavailable):
+            await self._replay(lost, decided)
 
     async def _insert(self, orders: list[Order], decided: dict[int, Decision]) -> set[UUID]:
         """Commits all at once; if one of them breaks the statement, each by itself."""
+        # PostgreSQL quotes what it refuses.
+        discretion.keep(*(Secrets(o.request.variables, o.sensitive) for o in orders))
 
         async def insert(some: list[Order]) -> list[bool]:
             made = await self._acceptances.insert(some)
@@ -163,7 +205,7 @@ def _other_body() -> Unprocessable:
 
 
 def _key_in_motion() -> ApiError:
-    """The key was taken and given up again in this instant: the caller may simply repeat."""
+    """Taken by another request, whose answer cannot be read now: the caller may simply repeat."""
     return DatabaseUnavailable("The idempotency key is in use at this moment. Try again.")
 
 
@@ -175,6 +217,12 @@ def _broken(order: Order, error: Exception) -> ApiError:
         return Unprocessable("The request holds a value that cannot be stored.")
     log.error("a request breaks the statement", id=str(order.id), exc_info=error)
     return ApiError("The service met an unexpected error; its log has the trace.")
+
+
+def _out_of_reach() -> Unprocessable:
+    days = LONGEST_LIFETIME.days
+    problem = FieldProblem("expires_at", f"must be in the future, at most {days} days ahead")
+    return Unprocessable("The request has wrong fields: expires_at", [problem])
 
 
 def _too_many(order: Order, allowance: Allowance) -> RateLimited:

@@ -1,22 +1,34 @@
 """One request on its way through accept, and what a caller is answered."""
 
-import hashlib
+import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import SecretStr
+
 from shared.cache import Allowance
+from shared.outbox import Written
 from shared.schemas.access import Caller
 from shared.schemas.notifications import Accepted, SendRequest
-from shared.schemas.vocabulary import Channel, Priority
+from shared.schemas.vocabulary import Channel, OnUnknown, Priority
 from shared.schemas.wire import NotificationMessage
+
+
+def fingerprint_key(internal_token: SecretStr) -> bytes:
+    """What fingerprints are made with: the same in every gateway, and after a restart."""
+    secret = internal_token.get_secret_value().encode()
+    return hmac.digest(secret, b"carillon: fingerprints of requests", "sha256")
 
 
 @dataclass(slots=True)
 class Order:
-    """A validated request and everything that accept learns about it."""
+    """A validated request and everything that accept learns about it.
+
+    `expires_at` and `on_unknown` are known once its category was looked at.
+    """
 
     id: UUID
     request: SendRequest
@@ -24,10 +36,14 @@ class Order:
     correlation_id: str
     traceparent: str | None
     idempotency_key: str | None
+    fingerprint_key: bytes = field(repr=False)
     created_at: datetime
-    expires_at: datetime
+    expires_at: datetime = field(init=False)
+    on_unknown: OnUnknown | None = None
     template_version: int | None = None
+    sensitive: tuple[str, ...] | None = None
     allowance: Allowance | None = None
+    _written: Written | None = field(default=None, init=False, repr=False)
 
     @property
     def api_key_id(self) -> int:
@@ -45,16 +61,29 @@ class Order:
         return f"{kind}:{self.request.user_id}"
 
     def fingerprint(self) -> bytes:
-        """SHA-256 of the canonical body: the same key with another body is a mistake."""
+        """HMAC of the canonical body: the same key with another body is a mistake.
+
+        Without the key of this installation nobody can try out which code it was made from.
+        A `request_id` that is the key itself is not part of it: the key may move to the header.
+        """
+        is_the_key = self.request.request_id == self.idempotency_key
+        body = self.request.model_dump(
+            mode="json", exclude_defaults=True, exclude={"request_id"} if is_the_key else None
+        )
         canonical = json.dumps(
-            ["/notifications/send", self.request.model_dump(mode="json")],
+            ["/notifications/send", body],
             sort_keys=True,
             separators=(",", ":"),
         )
-        return hashlib.sha256(canonical.encode()).digest()
+        return hmac.digest(self.fingerprint_key, canonical.encode(), "sha256")
 
-    def message(self) -> NotificationMessage:
-        """The message for its lane."""
+    def written(self) -> Written:
+        """The message for its lane, made when all is known about it."""
+        if self._written is None:
+            self._written = Written.of(self._message())
+        return self._written
+
+    def _message(self) -> NotificationMessage:
         request = self.request
         return NotificationMessage(
             id=self.id,
@@ -67,10 +96,12 @@ class Order:
             template_version=self.template_version,
             locale=request.locale,
             variables=request.variables,
+            sensitive=self.sensitive,
             correlation_id=self.correlation_id,
             traceparent=self.traceparent,
             created_at=self.created_at,
             expires_at=self.expires_at,
+            on_unknown=self.on_unknown,
         )
 
     def answer(self) -> Accepted:

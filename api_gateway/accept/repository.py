@@ -8,7 +8,7 @@ from uuid import UUID
 from api_gateway.accept import statements
 from api_gateway.accept.hand_off import HAND_OFF_LEASE
 from api_gateway.accept.order import Known, Order
-from api_gateway.columns import columns
+from api_gateway.columns import columns, joined
 from shared.database import Database
 
 Key = tuple[int, str]
@@ -68,10 +68,12 @@ def _row(order: Order) -> tuple[Any, ...]:
         order.template_version,
         request.locale,
         json.dumps(request.variables),
+        joined(order.sensitive),
         json.dumps(request.metadata),
         order.correlation_id,
         order.traceparent,
         order.created_at,
         order.expires_at,
-        order.message().model_dump_json().encode(),
+        order.on_unknown,
+        order.written().body,
     )

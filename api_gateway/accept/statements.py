@@ -17,13 +17,14 @@ WITH given AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::bigint[], $3::text[], $4::bytea[], $5::jsonb[],
         $6::text[], $7::bigint[], $8::text[], $9::text[], $10::smallint[], $11::text[],
-        $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::jsonb[],
-        $17::text[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::bytea[]
+        $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::text[], $17::jsonb[],
+        $18::text[], $19::text[], $20::timestamptz[], $21::timestamptz[], $22::text[],
+        $23::bytea[]
     ) AS g(
         id, api_key_id, key, fingerprint, answer,
         mode, user_id, channel, priority, urgency, category,
-        template_id, template_version, locale, variables, metadata,
-        correlation_id, traceparent, created_at, expires_at, body
+        template_id, template_version, locale, variables, sensitive, metadata,
+        correlation_id, traceparent, created_at, expires_at, on_unknown, body
     )
 ), taken AS (
     INSERT INTO idempotency_keys AS k (api_key_id, key, fingerprint, notification_id, answer)
@@ -40,16 +41,16 @@ WITH given AS (
 ), made AS (
     INSERT INTO notifications (
         id, api_key_id, mode, user_id, channel, priority, category, template_id,
-        template_version, locale, variables, metadata, status, correlation_id, traceparent,
-        created_at, updated_at, expires_at
+        template_version, locale, variables, sensitive, metadata, status, correlation_id,
+        traceparent, created_at, updated_at, expires_at, on_unknown
     )
     SELECT id, nullif(api_key_id, 0), mode, user_id, channel, priority, category, template_id,
-           template_version, locale, variables, metadata, 'queued', correlation_id, traceparent,
-           created_at, created_at, expires_at
+           template_version, locale, variables, string_to_array(sensitive, ','), metadata,
+           'queued', correlation_id, traceparent, created_at, created_at, expires_at, on_unknown
     FROM fresh
 ), boxed AS (
     INSERT INTO outbox (notification_id, generation, hop, priority, leased_until, body)
-    SELECT id, 1, 1, urgency, now() + $22::interval, body FROM fresh
+    SELECT id, 1, 1, urgency, now() + $24::interval, body FROM fresh
 )
 SELECT id FROM fresh
 """

@@ -11,6 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from api_gateway.columns import columns, storable
+from api_gateway.dead_letters import bodies, statements
 from api_gateway.status import ledger
 from shared.batching import Gatherer
 from shared.database import Database, is_refused, together_or_apart
@@ -28,18 +29,8 @@ from shared.schemas.wire import NotificationMessage, OutcomeReport
 log = structlog.get_logger()
 
 _PAUSE_SECONDS = 1.0
-
-_ADD = """
-INSERT INTO dead_letters (
-    notification_id, generation, amqp_message_id, channel, template_id, provider, reason,
-    attempts, last_error, body
-)
-SELECT * FROM unnest(
-    $1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-    $8::int[], $9::text[], $10::bytea[]
-)
-ON CONFLICT DO NOTHING
-"""
+_PATIENCE = 5
+"""How often one comes again that met a bug; then its bytes are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +53,7 @@ class DeadLetterCollector:
         self._record = Gatherer(self._record_all, max_items=100, max_running=2)
 
     async def receive(self, delivery: Delivery) -> None:
+        delivery.begin()
         try:
             await self._keep(delivery)
         except (NewerVersion, DatabaseUnavailable) as error:
@@ -74,8 +66,10 @@ class DeadLetterCollector:
     async def _keep(self, delivery: Delivery) -> None:
         try:
             await self._record(read(delivery))
+        except (NewerVersion, DatabaseUnavailable):
+            raise
         except Exception as error:
-            if not is_refused(error):
+            if not is_refused(error) and delivery.returns < _PATIENCE:
                 raise
             await self._record(unreadable(delivery, error))
 
@@ -84,9 +78,14 @@ class DeadLetterCollector:
 
     async def _write(self, letters: list[DeadLetter]) -> Sequence[None]:
         async with self._database.driver() as connection, connection.transaction():
-            await connection.execute(_ADD, *columns(map(_row, letters)))
-            await ledger.record(connection, [letter.report for letter in letters if letter.report])
+            await keep(connection, letters)
         return [None] * len(letters)
+
+
+async def keep(connection: Any, letters: Sequence[DeadLetter]) -> None:
+    """Writes letters down, and what they say of their notifications, in a transaction."""
+    await connection.execute(statements.ADD, *columns(map(_row, letters)))
+    await ledger.record(connection, [letter.report for letter in letters if letter.report])
 
 
 def read(delivery: Delivery) -> DeadLetter:
@@ -100,7 +99,7 @@ def read(delivery: Delivery) -> DeadLetter:
         return unreadable(delivery, error)
     report = _report(delivery, message)
     return DeadLetter(
-        delivery.body,
+        bodies.kept(delivery.body, message),
         delivery.message_id,
         message,
         report,
@@ -113,7 +112,8 @@ def unreadable(delivery: Delivery, error: Exception) -> DeadLetter:
     """What can be kept of a message that nobody can read: its bytes."""
     log.error("unreadable dead letter kept", detail=str(error))
     reason = Reason.UNREADABLE_MESSAGE
-    return DeadLetter(delivery.body, delivery.message_id, None, None, reason, str(error))
+    body = bodies.kept_as_found(delivery.body)
+    return DeadLetter(body, delivery.message_id, None, None, reason, str(error))
 
 
 def _report(delivery: Delivery, message: NotificationMessage) -> OutcomeReport:
@@ -130,6 +130,7 @@ def _report(delivery: Delivery, message: NotificationMessage) -> OutcomeReport:
             reason=Reason.INTERNAL_ERROR,
             detail="RabbitMQ gave the message up after too many deliveries",
             at=datetime.now(UTC),
+            sensitive=message.sensitive,
         )
 
 
@@ -140,6 +141,7 @@ def _row(letter: DeadLetter) -> tuple[Any, ...]:
         message.id if message else None,
         message.generation if message else None,
         None if message else letter.amqp_message_id,
+        message.user_id if message else None,
         message.channel.value if message else None,
         message.template_id if message else None,
         storable(report.provider) if report else None,

@@ -13,6 +13,7 @@ from shared.messaging import Delivery, Publisher
 from shared.messaging.addressed import (
     NewerVersion,
     Unreadable,
+    outcomes_apart,
     read_outcomes,
     to_dead_letters_as_found,
 )
@@ -22,6 +23,8 @@ from shared.schemas.wire import OutcomeReport
 log = structlog.get_logger()
 
 _PAUSE_SECONDS = 1.0
+_PATIENCE = 5
+"""How often a batch comes again that met a bug; then it is set aside too."""
 
 
 class Collector:
@@ -33,26 +36,34 @@ class Collector:
         self._record = Gatherer(self._record_all, max_items=50, max_running=2)
 
     async def receive(self, delivery: Delivery) -> None:
+        delivery.begin()
         try:
-            batch = read_outcomes(delivery.body)
-            await self._record(batch.reports)
+            await self._keep(delivery.body, delivery)
         except (NewerVersion, DatabaseUnavailable) as error:
             log.warning("outcomes returned", detail=str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
             await delivery.release()
             return
-        except Exception as error:
-            if not (isinstance(error, Unreadable) or is_refused(error)):
-                raise
-            log.error("unreadable outcomes", detail=str(error))
-            await self._give_up(delivery)
         await delivery.ack()
 
-    async def _give_up(self, delivery: Delivery) -> None:
-        letter = to_dead_letters_as_found(
-            delivery.body, Reason.UNREADABLE_MESSAGE, delivery.routing_key
-        )
-        await self._publisher.publish_one(letter)
+    async def _keep(self, body: bytes, delivery: Delivery) -> None:
+        """Writes a batch down; an outcome that cannot be, is set aside without its neighbours."""
+        try:
+            await self._record(read_outcomes(body).reports)
+        except (NewerVersion, DatabaseUnavailable):
+            raise
+        except Exception as error:
+            hopeless = isinstance(error, Unreadable) or is_refused(error)
+            if not hopeless and delivery.returns < _PATIENCE:
+                raise
+            parts = outcomes_apart(body)
+            if len(parts) > 1:
+                await asyncio.gather(*(self._keep(part, delivery) for part in parts))
+                return
+            log.error("unreadable outcome", exc_info=None if hopeless else error, detail=str(error))
+            await self._publisher.publish_one(
+                to_dead_letters_as_found(body, Reason.UNREADABLE_MESSAGE, delivery.queue)
+            )
 
     async def _record_all(self, batches: list[list[OutcomeReport]]) -> Sequence[Exception | None]:
         return await together_or_apart(batches, self._write)

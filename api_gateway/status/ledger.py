@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from api_gateway.columns import columns, storable
+from api_gateway.columns import columns, joined, storable
 from api_gateway.status import statements
 from shared.outbox import statements as outbox
+from shared.outbox.rows import outbox_row
 from shared.schemas.vocabulary import Status
 from shared.schemas.wire import OutcomeReport
 
@@ -23,6 +24,7 @@ class News:
     attempts: int = 0
     sent_at: datetime | None = None
     delivered_at: datetime | None = None
+    sensitive: frozenset[str] | None = None
 
     def add(self, report: OutcomeReport) -> None:
         if state_of(report) > state_of(self.standing):
@@ -34,6 +36,8 @@ class News:
             self.sent_at = max(self.sent_at or report.at, report.at)
         if report.status is Status.DELIVERED:
             self.delivered_at = max(self.delivered_at or report.at, report.at)
+        if report.sensitive is not None:
+            self.sensitive = (self.sensitive or frozenset()).union(report.sensitive)
 
 
 def state_of(report: OutcomeReport) -> State:
@@ -60,12 +64,19 @@ async def record(connection: Any, reports: Sequence[OutcomeReport]) -> None:
     if news := news_of(reports):
         moved = await connection.fetch(statements.MOVE, *columns(map(_move, news)))
         ids = {row["id"] for row in moved}
+        final = {one.standing.notification_id for one in news if one.standing.status.is_final}
+        if forgetful := [row["id"] for row in moved if row["has_secrets"] and row["id"] in final]:
+            await connection.execute(statements.FORGET_SECRETS, forgetful)
         if stayed := [one for one in news if one.standing.notification_id not in ids]:
             await connection.execute(statements.NOTE, *columns(map(_note, stayed)))
     # A report that comes again must not bring back what the relay has published since.
     new = {row["event_id"] for row in added}
-    if onward := [one for one in events if one.onward is not None and one.event_id in new]:
-        await connection.execute(outbox.INSERT, *columns(map(_outbox_row, onward)))
+    if onward := [
+        outbox_row(one.onward, one.due or one.at)
+        for one in events
+        if one.onward is not None and one.event_id in new
+    ]:
+        await connection.execute(outbox.INSERT, *columns(onward))
 
 
 def _event(report: OutcomeReport) -> tuple[Any, ...]:
@@ -102,21 +113,9 @@ def _move(news: News) -> tuple[Any, ...]:
         news.attempts,
         news.sent_at,
         news.delivered_at,
+        joined(news.sensitive),
     )
 
 
 def _note(news: News) -> tuple[Any, ...]:
     return news.standing.notification_id, news.attempts, news.sent_at, news.delivered_at
-
-
-def _outbox_row(report: OutcomeReport) -> tuple[Any, ...]:
-    message = report.onward
-    assert message is not None  # noqa: S101 - the caller's filter, for the type checker
-    return (
-        message.id,
-        message.generation,
-        message.hop,
-        message.priority.rank,
-        report.due or report.at,
-        message.model_dump_json().encode(),
-    )

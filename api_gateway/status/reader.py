@@ -8,6 +8,7 @@ from sqlalchemy import select
 from api_gateway.models import notifications
 from api_gateway.status import statements
 from shared.database import Database
+from shared.masking import masked
 from shared.schemas.notifications import Notification, NotificationDetail, TimelineEntry
 from shared.schemas.vocabulary import Channel, Reason, Status
 
@@ -27,7 +28,7 @@ class NotificationReader:
         shown = _shown(row)
         return NotificationDetail(
             **shown.model_dump(),
-            variables=row["variables"],
+            variables=masked(row["variables"], row["sensitive"]),
             timeline=_timeline(row, events),
         )
 

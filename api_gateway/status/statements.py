@@ -22,9 +22,9 @@ WITH news AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::int[], $3::int[], $4::smallint[], $5::boolean[], $6::text[], $7::text[],
         $8::text[], $9::text[], $10::timestamptz[],
-        $11::int[], $12::timestamptz[], $13::timestamptz[]
+        $11::int[], $12::timestamptz[], $13::timestamptz[], $14::text[]
     ) AS u(id, generation, hop, rank, is_proof, status, reason, provider, provider_message_id, at,
-           attempts, sent_at, delivered_at)
+           attempts, sent_at, delivered_at, secrets)
 ), locked AS (
     SELECT n.id FROM notifications n WHERE n.id = ANY($1::uuid[]) ORDER BY n.id FOR UPDATE
 )
@@ -39,12 +39,30 @@ UPDATE notifications n SET
     updated_at = news.at,
     attempts = greatest(n.attempts, news.attempts),
     sent_at = greatest(n.sent_at, news.sent_at),
-    delivered_at = greatest(n.delivered_at, news.delivered_at)
+    delivered_at = greatest(n.delivered_at, news.delivered_at),
+    sensitive = CASE
+        WHEN news.secrets IS NULL OR string_to_array(news.secrets, ',') <@ n.sensitive
+        THEN n.sensitive
+        ELSE ARRAY(
+            SELECT unnest(n.sensitive) UNION SELECT unnest(string_to_array(news.secrets, ','))
+        )
+    END
 FROM news JOIN locked USING (id)
 WHERE n.id = news.id AND n.id = ANY($1::uuid[])
   AND (news.is_proof, news.generation, news.hop, news.rank, news.at)
       > (n.status IN ('delivered', 'complained'), n.generation, n.hop, n.rank, n.updated_at)
-RETURNING n.id
+RETURNING n.id, n.sensitive IS DISTINCT FROM '{}' AS has_secrets
+"""
+
+# With the final status, in its transaction. The names stay, so that a redrive can ask for values.
+FORGET_SECRETS = """
+UPDATE notifications n SET variables = (
+    SELECT coalesce(jsonb_object_agg(
+        name, CASE WHEN name = ANY(coalesce(n.sensitive, ARRAY[name])) THEN 'null' ELSE value END
+    ), '{}')
+    FROM jsonb_each(n.variables) AS given(name, value)
+)
+WHERE n.id = ANY($1::uuid[])
 """
 
 # For the notifications that MOVE locked, and left where they stand.

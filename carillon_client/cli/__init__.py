@@ -2,7 +2,15 @@
 
 import typer
 
-from carillon_client.cli import api_keys, notifications, send, templates, users
+from carillon_client.cli import (
+    api_keys,
+    dead_letters,
+    notifications,
+    recover,
+    send,
+    templates,
+    users,
+)
 
 app = typer.Typer(
     help="Calls the gateway at CARILLON_URL with the key in CARILLON_API_KEY.",
@@ -10,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (send, notifications, users, templates, api_keys):
+for part in (send, notifications, dead_letters, users, templates, api_keys, recover):
     app.add_typer(part.app)
 
 __all__ = ["app"]

@@ -86,6 +86,12 @@ def create(
             metavar="NAME", help="What a send must give; else all in the texts. Repeatable."
         ),
     ] = None,
+    sensitive: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A variable that is a secret, such as a code. Repeatable."
+        ),
+    ] = None,
     language: Language = None,
     file: Annotated[
         str | None,
@@ -108,6 +114,7 @@ def create(
         "action_url": action_url,
         "data": assigned(data) or None,
         "variables": variable,
+        "sensitive": sensitive,
         "language": language,
     }
     new: dict[str, Any] = read_mapping(file, NewTemplate.model_fields) if file else {}
@@ -190,6 +197,7 @@ def _show(template: TemplateVersion, *, as_json: bool) -> None:
             "active": template.active if isinstance(template, Template) else None,
             "variables": template.variables or None,
             "undeclared": template.undeclared_variables or None,
+            "sensitive": template.sensitive or None,
             **{field: getattr(template, field) for field in TEXTS},
         }
     )

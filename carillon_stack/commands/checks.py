@@ -25,6 +25,10 @@ CHECKS: Mapping[str, tuple[str, ...]] = {
     "import rules": ("lint-imports",),
 }
 PARALLEL = ("-n", "2")
+ALL = (
+    (*PARALLEL, "-m", "not alone and not endurance"),
+    ("-n", "0", "-m", "alone and not endurance"),
+)
 
 
 @app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -54,13 +58,20 @@ def run_tests(
 def tests_pass(arguments: Sequence[str]) -> bool:
     """Run pytest on engines of its own."""
     home = Home(Home.from_environment().path / "test")
-    parallel = (
-        () if any(word.startswith(("-n", "--numprocesses")) for word in arguments) else PARALLEL
-    )
     began = time.monotonic()
     with running_engines(home, say=say) as engines:
         say(f"Engines are ready ({time.monotonic() - began:.1f} s; logs: {home.logs})")
-        return passes("tests", ("pytest", *parallel, *arguments), engines.environment())
+        environment = engines.environment()
+        runs = [passes("tests", ("pytest", *words), environment) for words in runs_of(arguments)]
+    return all(runs)
+
+
+def runs_of(arguments: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Return pytest's arguments, run by run."""
+    if not arguments:
+        return ALL
+    chosen = any(word.startswith(("-n", "--numprocesses")) for word in arguments)
+    return [arguments if chosen else (*PARALLEL, *arguments)]
 
 
 def passes(name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> bool:

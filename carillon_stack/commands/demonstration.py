@@ -1,6 +1,7 @@
 """demo: from nothing to the first delivered notifications."""
 
 import os
+from collections.abc import Mapping
 from typing import Annotated
 
 import httpx
@@ -27,8 +28,7 @@ def demo(
     """Start everything and send a first email, push and SMS to the sandbox."""
     delivered = False
     with failures_shown():
-        # Nobody real is notified by a demo.
-        caller = {k: v for k, v in os.environ.items() if not k.startswith(REAL_PROVIDERS)}
+        caller = without_real_providers(os.environ)
         stack = Stack(Home.from_environment(), caller=caller, say=say)
         try:
             with interruptible():
@@ -41,6 +41,11 @@ def demo(
         finally:
             take_down(stack)
     raise typer.Exit(0 if delivered else 1)
+
+
+def without_real_providers(caller: Mapping[str, str]) -> dict[str, str]:
+    """Return the caller's environment so that nobody real is notified."""
+    return {name: value for name, value in caller.items() if not name.startswith(REAL_PROVIDERS)}
 
 
 def play(facts: Facts) -> bool:

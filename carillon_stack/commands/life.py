@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Annotated
 
@@ -18,7 +18,9 @@ from carillon_stack.stack import Stack
 from carillon_stack.supervisor import Supervisor
 
 app = typer.Typer()
-Name = Annotated[str, typer.Argument(metavar="SERVICE", help="A service, an engine, or all.")]
+Name = Annotated[
+    str, typer.Argument(metavar="SERVICE", help="A service, an engine, services, or all.")
+]
 
 
 @app.command()
@@ -35,7 +37,7 @@ def up(
     """Start engines, sandbox and services."""
     with failures_shown():
         stack = Stack(Home.from_environment(), say=say)
-        wishes = Wishes(scale=dict(map(_scale, scale or [])), open_loopback=open_)
+        wishes = Wishes(scale=scales(scale), open_loopback=open_)
         if detach:
             show_addresses(stack.up(wishes))
             return
@@ -92,6 +94,11 @@ def take_down(stack: Stack) -> None:
 def _control() -> Control:
     home = Home.from_environment()
     return Control(Supervisor(home), Facts.load(home), say)
+
+
+def scales(texts: Sequence[str] | None) -> dict[str, int]:
+    """Read what ``--scale`` was given; StackError for what is not SERVICE=N."""
+    return dict(map(_scale, texts or []))
 
 
 def _scale(text: str) -> tuple[str, int]:

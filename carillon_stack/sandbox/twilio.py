@@ -53,8 +53,8 @@ MAGIC_NUMBERS = {
 
 REFUSALS = {
     FaultKind.REJECT_PERMANENT: Problem(400, 30007, "Message filtered"),
-    FaultKind.REJECT_TRANSIENT: Problem(429, 20429, "Too Many Requests"),
-    FaultKind.THROTTLE: Problem(429, 20429, "Too Many Requests"),
+    FaultKind.REJECT_TRANSIENT: Problem(429, 14107, "SMS send rate limit exceeded"),
+    FaultKind.THROTTLE: Problem(429, 14107, "SMS send rate limit exceeded"),
     FaultKind.UNAVAILABLE: Problem(503, 20503, "Service Unavailable"),
 }
 WAITS = {FaultKind.THROTTLE, FaultKind.UNAVAILABLE}

@@ -6,12 +6,19 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from email_service.mailbox import Mailbox
+
 TlsMode = Literal["none", "starttls", "tls"]
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpAccount:
-    """`timeout` in seconds, for each step of a conversation; `own_name` is what EHLO says."""
+    """`timeout` in seconds, for each step of a conversation; `own_name` is what EHLO says.
+
+    `patience` in seconds, for opening a conversation as a whole, and for what comes before an
+    email is handed over: less where another account can take it.
+    `name` is the account's in receipts, logs and metrics; its variables begin with `prefix`.
+    """
 
     host: str
     port: int
@@ -21,6 +28,10 @@ class SmtpAccount:
     user: str | None
     password: SecretStr
     timeout: float
+    sender: Mailbox
+    patience: float | None = None
+    name: str = "smtp"
+    prefix: str = "SMTP"
 
     @property
     def place(self) -> str:

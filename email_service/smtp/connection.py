@@ -4,9 +4,11 @@ It tells apart what was handed over from what was not: up to the final dot a fai
 about the email; after the dot, a missing reply leaves it unknown.
 """
 
+import asyncio
 import contextlib
 import re
 import time
+from collections.abc import AsyncIterator
 from typing import Self
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
@@ -17,6 +19,7 @@ from shared.errors import (
     ContentRejected,
     OutcomeUnknown,
     ProviderDeclined,
+    ProviderError,
     ProviderMisconfigured,
     ProviderUnavailable,
     RecipientRejected,
@@ -71,9 +74,10 @@ class SmtpConnection:
     def is_open(self) -> bool:
         return self._client.is_connected
 
-    async def check(self) -> None:
-        """Raises ProviderUnavailable when the server does not answer."""
-        await self._command(replies.CONNECT, b"NOOP")
+    async def check(self, sender: str, *, utf8: bool) -> None:
+        """Has the server take the sender of an email that is not sent; raises a ProviderError."""
+        await self._announce(sender, 0, utf8=utf8)
+        await self._command(replies.CONNECT, b"RSET")
 
     async def send(self, sender: str, recipient: str, source: bytes, *, utf8: bool) -> None:
         """Returns when the server has taken the email; raises a ProviderError.
@@ -83,7 +87,8 @@ class SmtpConnection:
         """
         self.emails += 1
         try:
-            await self._introduce(sender, recipient, len(source), utf8=utf8)
+            async with _with_patience(self._account):
+                await self._introduce(sender, recipient, len(source), utf8=utf8)
             await self._hand_over(source)
         except _ABOUT_THE_EMAIL:
             await self._reset()
@@ -91,7 +96,7 @@ class SmtpConnection:
         except ConnectionLost as error:
             self._client.close()
             if self.emails > 1:
-                raise WornOut(str(error)) from error
+                raise WornOut(str(error), retry_after=error.retry_after) from error
             raise
         except BaseException:
             self._client.close()
@@ -110,14 +115,13 @@ class SmtpConnection:
         self._client.close()
 
     async def _introduce(self, sender: str, recipient: str, size: int, *, utf8: bool) -> None:
-        encoding = "utf-8" if utf8 else "ascii"
-        await self._command(
-            replies.SENDER,
-            b"MAIL",
-            f"FROM:<{sender}>".encode(encoding),
-            *self._options(size, utf8=utf8),
-        )
-        await self._command(replies.RECIPIENT, b"RCPT", f"TO:<{recipient}>".encode(encoding))
+        await self._announce(sender, size, utf8=utf8)
+        await self._command(replies.RECIPIENT, b"RCPT", f"TO:<{recipient}>".encode())
+        await self._command(replies.DATA, b"DATA", wanted=_READY_FOR_DATA)
+
+    async def _announce(self, sender: str, size: int, *, utf8: bool) -> None:
+        options = self._options(size, utf8=utf8)
+        await self._command(replies.SENDER, b"MAIL", f"FROM:<{sender}>".encode(), *options)
 
     def _options(self, size: int, *, utf8: bool) -> list[bytes]:
         options = [b"SIZE=%d" % size] if self._client.supports_extension("size") else []
@@ -126,7 +130,6 @@ class SmtpConnection:
         return [*options, b"BODY=8BITMIME", b"SMTPUTF8"] if utf8 else options
 
     async def _hand_over(self, source: bytes) -> None:
-        await self._command(replies.DATA, b"DATA", wanted=_READY_FOR_DATA)
         protocol = self._client.protocol
         if protocol is None:
             raise ConnectionLost("the mail server hung up before the email was sent")
@@ -142,7 +145,7 @@ class SmtpConnection:
         except (SMTPException, OSError) as error:
             raise OutcomeUnknown(f"no reply to the whole email: {error}") from error
         if reply.code // 100 in (4, 5):
-            raise replies.refusal(replies.DATA, reply.code, reply.message)
+            raise self._refusal(replies.DATA, reply.code, reply.message)
         if reply.code // 100 != 2:
             raise OutcomeUnknown(f"an unreadable reply to the whole email: {reply}")
 
@@ -158,16 +161,19 @@ class SmtpConnection:
         try:
             reply = await self._client.execute_command(*words)
         except SMTPResponseException as error:
-            raise replies.refusal(step, error.code, error.message) from error
+            raise self._refusal(step, error.code, error.message) from error
         except TimeoutError as error:
             raise ProviderUnavailable(f"the mail server is silent at {step}") from error
         except OSError as error:
             raise ConnectionLost(f"the mail server hung up at {step}: {error}") from error
         if reply.code != wanted if wanted else reply.code // 100 != 2:
-            failure = replies.refusal(step, reply.code, reply.message)
+            failure = self._refusal(step, reply.code, reply.message)
             if reply.code == replies.GOING_AWAY:
-                raise ConnectionLost(str(failure))
+                raise ConnectionLost(str(failure), retry_after=failure.retry_after)
             raise failure
+
+    def _refusal(self, step: str, code: int, text: str) -> ProviderError:
+        return replies.refusal(step, code, text, self._account.prefix)
 
     async def _reset(self) -> None:
         try:
@@ -176,19 +182,35 @@ class SmtpConnection:
             self._client.close()
 
 
+@contextlib.asynccontextmanager
+async def _with_patience(account: SmtpAccount) -> AsyncIterator[None]:
+    """Ends what takes longer than the account is waited for; raises ProviderUnavailable."""
+    try:
+        async with asyncio.timeout(account.patience) as patience:
+            yield
+    except TimeoutError as error:
+        if not patience.expired():
+            raise
+        raise ProviderUnavailable(
+            f"{account.place} did not take an email within {account.patience:g} s"
+        ) from error
+
+
 async def _greet(client: SMTP, account: SmtpAccount) -> None:
     step = replies.CONNECT
     try:
-        await client.connect()
-        await client.ehlo()
-        if account.user is not None:
-            step = replies.LOGIN
-            await client.login(account.user, account.password.get_secret_value())
+        async with _with_patience(account):
+            await client.connect()
+            await client.ehlo()
+            if account.user is not None:
+                step = replies.LOGIN
+                await client.login(account.user, account.password.get_secret_value())
     except SMTPResponseException as error:
-        raise replies.refusal(step, error.code, error.message) from error
+        raise replies.refusal(step, error.code, error.message, account.prefix) from error
     except OSError as error:
         raise ProviderUnavailable(f"no conversation with {account.place}: {error}") from error
     except SMTPException as error:
         raise ProviderMisconfigured(
-            f"{account.place} does not do what is asked, check SMTP_TLS and SMTP_USER: {error}"
+            f"{account.place} does not do what is asked, "
+            f"check {account.prefix}_TLS and {account.prefix}_USER: {error}"
         ) from error

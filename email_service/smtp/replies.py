@@ -33,6 +33,8 @@ _ALL = f"{CONNECT} {LOGIN} {_MESSAGE}"
 
 REFUSALS = (
     Rule(_ALL, "421", "", ProviderUnavailable),
+    Rule(_MESSAGE, "454", "", ProviderUnavailable),  # SES: the account's rate or quota
+    Rule(_MESSAGE, "[45]..", r"[45]\.4\.5", ProviderUnavailable),  # Gmail: the account's quota
     Rule(_ALL, "53[0458]", "", ProviderMisconfigured),
     Rule(CONNECT, "...", "", ProviderUnavailable),
     Rule(LOGIN, "5..", "", ProviderMisconfigured),
@@ -50,10 +52,19 @@ REFUSALS = (
 """The first rule that matches counts."""
 
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
+_WAIT = re.compile(
+    r"\b(?:in|for|after|wait)\s+(?:(?P<clock>\d{1,2}:\d\d:\d\d)"
+    r"|(?P<count>\d{1,5})\s*(?P<unit>[smh])(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?)\b",
+    re.IGNORECASE,
+)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-def refusal(step: str, code: int, text: str) -> ProviderError:
-    """The failure behind a reply that is no success at this step."""
+def refusal(step: str, code: int, text: str, prefix: str = "SMTP") -> ProviderError:
+    """The failure behind a reply that is no success at this step.
+
+    `prefix` is that of the account's variables.
+    """
     found = _ENHANCED.match(text)
     enhanced = found[1] if found else ""
     kind = next(
@@ -64,11 +75,26 @@ def refusal(step: str, code: int, text: str) -> ProviderError:
         and (not rule.enhanced or re.fullmatch(rule.enhanced, enhanced))
     )
     said = " ".join(text.split())[:_SHOWN_CHARACTERS]
-    return kind(f"{_sentence(kind, step)}: {code} {said}")
+    wait = asked_wait(text) if code // 100 == 4 else None
+    return kind(f"{_sentence(kind, step, prefix)}: {code} {said}", retry_after=wait)
 
 
-def _sentence(kind: type[ProviderError], step: str) -> str:
+def asked_wait(text: str) -> float | None:
+    """Seconds that a server asks us to wait; SMTP has no field for that, so it stands in prose.
+
+    Greylisting servers say `try again in 300 seconds`, `for 5 minutes` or `in 00:05:00`.
+    """
+    found = _WAIT.search(text)
+    if found is None:
+        return None
+    if found["clock"]:
+        hours, minutes, seconds = map(int, found["clock"].split(":"))
+        return float(hours * 3600 + minutes * 60 + seconds)
+    return float(int(found["count"]) * _SECONDS[found["unit"].lower()])
+
+
+def _sentence(kind: type[ProviderError], step: str, prefix: str) -> str:
     if kind is not ProviderMisconfigured:
         return f"the mail server said at {step}"
-    variables = "SMTP_FROM" if step == SENDER else "SMTP_USER and SMTP_PASSWORD"
-    return f"the mail server refuses us, check {variables}"
+    names = ["FROM"] if step == SENDER else ["USER", "PASSWORD"]
+    return f"the mail server refuses us, check {' and '.join(f'{prefix}_{n}' for n in names)}"

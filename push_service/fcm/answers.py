@@ -21,15 +21,16 @@ FAILURES: dict[str, type[ProviderError]] = {
     "UNREGISTERED": TokenInvalid,
     "SENDER_ID_MISMATCH": TokenInvalid,
     "INVALID_ARGUMENT": ContentRejected,
-    "QUOTA_EXCEEDED": ProviderThrottled,
-    "RESOURCE_EXHAUSTED": ProviderThrottled,
     "INTERNAL": ProviderUnavailable,
     "UNAVAILABLE": ProviderUnavailable,
     "THIRD_PARTY_AUTH_ERROR": ProviderMisconfigured,
     "UNAUTHENTICATED": ProviderMisconfigured,
     "PERMISSION_DENIED": ProviderMisconfigured,
 }
-"""By FCM's own error code, else by the status of Google's API. What is not here is permanent."""
+"""By FCM's own error code, else by the status of Google's API. What is not here is permanent.
+
+Every 429 is told apart by whose quota it is: a device's (an attempt) or the whole project's.
+"""
 
 _FCM_ERROR = "fcm.v1.FcmError"
 _TOKEN_FIELD = "message.token"  # noqa: S105 - a field's path
@@ -45,11 +46,13 @@ def failure(response: httpx.Response) -> ProviderError:
     said = f"{code or response.status_code}: {error.get('message', '')}"[:_SHOWN_CHARACTERS]
     if code == "INVALID_ARGUMENT" and _names_token(details):
         return TokenInvalid(said)
+    wait = retry_after(response)
     if response.status_code == 429:
-        wait = retry_after(response)
-        return ProviderThrottled(said, retry_after=_QUOTA_WAIT_SECONDS if wait is None else wait)
+        is_devices = code == "QUOTA_EXCEEDED" and not _names_project(details)
+        kind = ProviderThrottled if is_devices else ProviderUnavailable
+        return kind(said, retry_after=_QUOTA_WAIT_SECONDS if wait is None else wait)
     if response.is_server_error:
-        return ProviderUnavailable(said)
+        return ProviderUnavailable(said, retry_after=wait)
     return FAILURES.get(code, ContentRejected)(said)
 
 
@@ -69,5 +72,15 @@ def _code(error: dict[str, Any], details: list[dict[str, Any]]) -> str:
 
 
 def _names_token(details: list[dict[str, Any]]) -> bool:
-    violations = [v for detail in details for v in detail.get("fieldViolations") or []]
-    return any(isinstance(v, dict) and v.get("field") == _TOKEN_FIELD for v in violations)
+    return any(v.get("field") == _TOKEN_FIELD for v in _violations(details, "fieldViolations"))
+
+
+def _names_project(details: list[dict[str, Any]]) -> bool:
+    """A google.rpc.QuotaFailure's subject says who has sent too much."""
+    subjects = [v.get("subject") for v in _violations(details, "violations")]
+    return any(str(subject).startswith("project") for subject in subjects)
+
+
+def _violations(details: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    found = [v for detail in details for v in detail.get(name) or []]
+    return [violation for violation in found if isinstance(violation, dict)]

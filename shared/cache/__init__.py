@@ -1,7 +1,8 @@
-"""Redis: versioned profiles, rate limits, scripts; every use must survive its absence."""
+"""Redis: versioned profiles, rate limits, paces, scripts; every use must survive its absence."""
 
 from shared.cache.client import Cache
 from shared.cache.limits import Allowance, RateLimiter, rate_limit_headers
+from shared.cache.pace import Pace
 from shared.cache.profiles import PROFILE_TTL_SECONDS, ProfileCache, profile_key
 from shared.cache.script import Script
 
@@ -9,6 +10,7 @@ __all__ = [
     "PROFILE_TTL_SECONDS",
     "Allowance",
     "Cache",
+    "Pace",
     "ProfileCache",
     "RateLimiter",
     "Script",

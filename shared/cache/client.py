@@ -19,8 +19,12 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from shared.cache.script import Script
 from shared.errors import BreakerOpen, CacheUnavailable
 from shared.resilience.breaker import Breaker
+from shared.resilience.deadline import answered_within
 
 log = structlog.get_logger()
+
+_PROBE_SECONDS = 0.25
+_SHORTEST_PAUSE_SECONDS = 0.05
 
 _NOT_REACHED = (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError)
 
@@ -44,7 +48,8 @@ class Cache:
     """Client of one Redis; a resource that heals by itself.
 
     Every failure is CacheUnavailable, after at most `timeout` seconds (pool, connection and
-    command together), and at once while the breaker is open. Nothing is ever repeated.
+    command together). Nothing is ever repeated. After `failures` in a row, calls fail at once
+    until Redis has answered a probe; no call of anybody is the probe.
 
     `key` carries the `run_id` of the Redis that answers: after a restart, everything that was
     cached is under names that nobody asks for any more. Each new connection reads the run_id;
@@ -63,13 +68,15 @@ class Cache:
         namespace: str = "carillon",
         timeout: float = 0.5,
         max_connections: int = 32,
-        breaker: Breaker | None = None,
+        failures: int = 2,
     ) -> None:
         self._namespace = namespace
         self._timeout = timeout
-        self._breaker = breaker or Breaker(
-            self.name, failures=2, recovery_seconds=1.0, counts=_NOT_REACHED
+        self._breaker = Breaker(
+            self.name, failures=failures, recovery_seconds=_PROBE_SECONDS, counts=_NOT_REACHED
         )
+        self._breaker.on_opened(self._begin_probing)
+        self._probing: asyncio.Task[None] | None = None
         self._pool = _Pool.from_url(
             url,
             max_connections=max_connections,
@@ -93,10 +100,11 @@ class Cache:
         await self._try_to_reach()
 
     async def close(self) -> None:
-        if self._greeting is not None:
-            self._greeting.cancel()
-            await asyncio.gather(self._greeting, return_exceptions=True)
-            self._greeting = None
+        tasks = [task for task in (self._greeting, self._probing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._greeting = self._probing = None
         await self._redis.aclose()
         await self._pool.aclose()
 
@@ -141,6 +149,13 @@ class Cache:
 
         The answer to a call of a script that Redis does not know is the NoScriptError itself.
         """
+        if len(commands) == 1:
+            # The library's pipeline costs as much again as the command.
+            async with self._reaching():
+                try:
+                    return [await self._execute(*commands[0])]
+                except NoScriptError as error:
+                    return [error]
         async with self._reaching(), self._redis.pipeline(transaction=False) as pipe:
             for words in commands:
                 pipe.execute_command(*words)
@@ -153,14 +168,28 @@ class Cache:
     @asynccontextmanager
     async def _reaching(self) -> AsyncIterator[None]:
         run_id = self._run_id
-        async with (
-            self._translated(),
-            self._breaker.guard(),
-            asyncio.timeout(self._timeout),
-        ):
-            yield
-            if run_id is not None and self._run_id != run_id:
-                raise RestartedError("Redis was restarted meanwhile")
+        async with self._translated():
+            if self._breaker.state != "closed":
+                raise BreakerOpen(self.name, self._breaker.retry_after)
+            async with self._breaker.guard(), answered_within(self._timeout):
+                yield
+                if run_id is not None and self._run_id != run_id:
+                    raise RestartedError("Redis was restarted meanwhile")
+
+    def _begin_probing(self) -> None:
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        while self._breaker.state != "closed":
+            await asyncio.sleep(max(self._breaker.retry_after, _SHORTEST_PAUSE_SECONDS))
+            with contextlib.suppress(CacheUnavailable):
+                async with (
+                    self._translated(),
+                    self._breaker.guard(),
+                    answered_within(self._timeout),
+                ):
+                    await self._execute("PING")
 
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:

@@ -35,6 +35,13 @@ end
 return answer
 """
 
+_GIVE_BACK = """
+for _, key in ipairs(KEYS) do
+  if tonumber(redis.call('GET', key) or '0') > 0 then redis.call('DECR', key) end
+end
+return 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
@@ -89,21 +96,36 @@ class RateLimiter:
         self._window = window_seconds
         self._policy = policy
         self._take = cache.script(_TAKE)
+        self._give_back = cache.script(_GIVE_BACK)
         self._local = LocalWindows(limit, window_seconds, clock=clock)
 
     async def take(self, buckets: Sequence[str]) -> list[Allowance]:
         """One use of each bucket, in order; a bucket that is named twice is used twice."""
         if not buckets:
             return []
-        keys = [self._cache.durable_key(f"limit:{self._policy}", bucket) for bucket in buckets]
         try:
-            flat: list[int] = await self._take(keys, (self._limit, self._window * 1000))
+            flat: list[int] = await self._take(
+                self._keys(buckets), (self._limit, self._window * 1000)
+            )
         except CacheUnavailable:
             return [self._allowance(*self._local.take(bucket)) for bucket in buckets]
         return [
             self._allowance(bool(allowed), used, left / 1000)
             for allowed, used, left in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
         ]
+
+    async def give_back(self, buckets: Sequence[str]) -> None:
+        """Returns uses that were taken for nothing."""
+        if not buckets:
+            return
+        try:
+            await self._give_back(self._keys(buckets))
+        except CacheUnavailable:
+            for bucket in buckets:
+                self._local.give_back(bucket)
+
+    def _keys(self, buckets: Sequence[str]) -> list[str]:
+        return [self._cache.durable_key(f"limit:{self._policy}", bucket) for bucket in buckets]
 
     def _allowance(self, allowed: bool, used: int, left: float) -> Allowance:
         remaining = max(0, self._limit - used)
@@ -142,3 +164,9 @@ class LocalWindows:
         if len(self._windows) > self._max_buckets:
             self._windows.popitem(last=False)
         return allowed, used, ends - now
+
+    def give_back(self, bucket: str) -> None:
+        """One use less in this window."""
+        used, ends = self._windows.get(bucket, (0, 0.0))
+        if used:
+            self._windows[bucket] = used - 1, ends

@@ -1,21 +1,23 @@
-"""One pool of PostgreSQL connections, with one meaning for "cannot be reached"."""
+"""Pools of PostgreSQL connections, with one meaning for "cannot be reached"."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shared.database.drivers import Drivers
 from shared.database.failures import is_lost, translated
-from shared.errors import DatabaseUnavailable
-from shared.resilience.breaker import Breaker
+from shared.database.watch import Watch
+
+Connection = TypeVar("Connection")
 
 _CONNECT_SECONDS = 3.0
 _POOL_WAIT_SECONDS = 3.0
 _STATEMENT_SECONDS = 5.0
-_FAILURES, _RECOVERY_SECONDS = 3, 1.0
 
 
 def driver_url(url: str) -> str:
@@ -29,40 +31,45 @@ def driver_url(url: str) -> str:
 class Database:
     """A service's own database. Nothing works without it: it is essential for readiness.
 
+    `pool_size` bounds the connections of each kind: SQLAlchemy's, and bare ones.
     A lost connection is never used again, and one that died in the pool is replaced unnoticed.
-    While PostgreSQL hangs, callers are told so at once, but for one each second that tries.
+    When PostgreSQL hangs, whoever waits is told in two seconds, and everybody else at once.
     """
 
-    name = "postgres"
     essential = True
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    def __init__(self, url: str, *, pool_size: int = 8, name: str = "postgres") -> None:
+        self.name = name
         self.url = driver_url(url)
+        options = {
+            "timeout": _CONNECT_SECONDS,
+            "command_timeout": _STATEMENT_SECONDS,
+            "server_settings": {"application_name": "carillon", "jit": "off"},
+        }
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=_POOL_WAIT_SECONDS,
             pool_recycle=1800,
-            connect_args={
-                "timeout": _CONNECT_SECONDS,
-                "command_timeout": _STATEMENT_SECONDS,
-                "server_settings": {"application_name": "carillon", "jit": "off"},
-            },
+            connect_args=options,
+        )
+        _, address = self.engine.dialect.create_connect_args(self.engine.url)
+        self._drivers = Drivers(
+            {**address, **options}, size=pool_size, wait_seconds=_POOL_WAIT_SECONDS
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._breaker = Breaker(
-            self.name,
-            failures=_FAILURES,
-            recovery_seconds=_RECOVERY_SECONDS,
-            counts=(DatabaseUnavailable,),
-        )
+        self._watch = Watch(self.name, url)
 
     async def open(self) -> None:
+        with translated():
+            await self._watch.open()
         await self.ping()
 
     async def close(self) -> None:
+        await self._watch.close()
+        await self._drivers.close()
         await self.engine.dispose()
 
     async def ping(self) -> None:
@@ -73,8 +80,7 @@ class Database:
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit, for reads and single statements."""
         async with (
-            self._reaching(),
-            self._autocommit.connect() as connection,
+            self._reaching(self._autocommit) as connection,
             _dropped_when_lost(connection),
         ):
             yield connection
@@ -85,8 +91,7 @@ class Database:
         # Dropped inside, because there is nothing to roll back on a lost connection; outside,
         # because the commit may lose it.
         async with (
-            self._reaching(),
-            self.engine.connect() as connection,
+            self._reaching(self.engine) as connection,
             _dropped_when_lost(connection),
             connection.begin(),
             _dropped_when_lost(connection),
@@ -96,16 +101,39 @@ class Database:
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[Any]:
         """A bare asyncpg connection in autocommit, for the statements that must be quick."""
-        async with self.connect() as connection:
-            raw = await connection.get_raw_connection()
-            yield raw.driver_connection
+        self._watch.check()
+        with translated():
+            connection = await self._in_time(self._drivers.take)
+            try:
+                with self._watch.call(connection.terminate):
+                    yield connection
+            except BaseException as error:
+                # Whoever was cancelled may have left an answer on its way.
+                if not isinstance(error, Exception) or is_lost(error):
+                    connection.terminate()
+                raise
+            finally:
+                self._drivers.give_back(connection)
 
     @asynccontextmanager
-    async def _reaching(self) -> AsyncIterator[None]:
+    async def _reaching(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        self._watch.check()
         with translated():
-            async with self._breaker.guard():
-                with translated():
-                    yield
+            connection = await self._in_time(engine.connect)
+            try:
+                raw = await connection.get_raw_connection()
+                assert raw.driver_connection is not None  # noqa: S101 - for the type checker
+                with self._watch.call(raw.driver_connection.terminate):
+                    yield connection
+            finally:
+                await asyncio.shield(connection.close())
+
+    async def _in_time(self, connect: Callable[[], Awaitable[Connection]]) -> Connection:
+        """A connection; what waits for one ends when the watch finds that PostgreSQL hangs."""
+        async with asyncio.timeout(None) as deadline:
+            with self._watch.call(lambda: deadline.reschedule(0.0)):
+                return await connect()
+        raise AssertionError  # the deadline raises; for the type checker
 
 
 @asynccontextmanager

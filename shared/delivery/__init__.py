@@ -3,7 +3,7 @@
 from shared.delivery.channel import Address, ChannelKind
 from shared.delivery.provider import Provider, Receipt
 from shared.delivery.unconfigured import UnconfiguredProvider
-from shared.delivery.worker import DeliverySettings, delivery_resources
+from shared.delivery.worker import DeliverySettings, SendRate, delivery_resources
 
 __all__ = [
     "Address",
@@ -11,6 +11,7 @@ __all__ = [
     "DeliverySettings",
     "Provider",
     "Receipt",
+    "SendRate",
     "UnconfiguredProvider",
     "delivery_resources",
 ]

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from shared.schemas.profile import Profile, PushTarget
-from shared.schemas.vocabulary import Channel
+from shared.schemas.vocabulary import Channel, OnUnknown
 from shared.schemas.wire import NotificationMessage
 
 Content_co = TypeVar("Content_co", covariant=True)
@@ -25,12 +25,12 @@ class ChannelKind(Protocol[Content_co]):
 
     `compose` turns rendered fields into what the channel's providers send; it raises
     `shared.rendering.ContentTooLarge` when that is more than the channel carries.
-    `on_unknown` says what becomes of a send whose outcome nobody knows: `resend` where the far
-    end can recognise a repeat, `hold` where it cannot.
+    `on_unknown` says what becomes of a send whose outcome nobody knows, unless its message says:
+    `resend` where the far end can recognise a repeat, `hold` where it cannot.
     """
 
     name: Channel
-    on_unknown: Literal["resend", "hold"]
+    on_unknown: OnUnknown
 
     def addresses(self, profile: Profile) -> Sequence[Address]: ...
 

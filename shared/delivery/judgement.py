@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from shared.delivery.outcome import Dead, Deferred, Outcome, Retry
 from shared.errors import (
@@ -11,14 +10,16 @@ from shared.errors import (
     NeighbourUnavailable,
     OutcomeUnknown,
     ProviderDeclined,
+    ProviderError,
     ProviderMisconfigured,
     ProviderUnavailable,
     RecipientRejected,
     TokenInvalid,
 )
+from shared.observability import discretion
 from shared.rendering import ContentTooLarge, MissingVariable, RenderingError
 from shared.resilience.schedule import RetrySchedule, backoff
-from shared.schemas.vocabulary import Reason
+from shared.schemas.vocabulary import OnUnknown, Reason
 from shared.schemas.wire import NotificationMessage
 
 PERMANENT: dict[type[Exception], Reason] = {
@@ -39,32 +40,44 @@ _LONGEST_DETAIL = 500
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Applies the retry schedule; `on_unknown` is the channel's."""
+    """Applies the retry schedule; `on_unknown` is the channel's, for messages that do not say.
+
+    A provider's own `retry_after` wins where it is longer. No wait outlives the notification.
+    """
 
     schedule: RetrySchedule
-    on_unknown: Literal["resend", "hold"]
+    on_unknown: OnUnknown
+
+    def rule(self, message: NotificationMessage) -> OnUnknown:
+        """What becomes of this message when nobody knows whether it was sent."""
+        return message.on_unknown or self.on_unknown
+
+    def allows(self, attempt: int) -> bool:
+        """Whether attempt number `attempt` may still be made."""
+        return attempt <= self.schedule.max_retries + 1
 
     def outcome(
         self, error: Exception, message: NotificationMessage, now: datetime, provider: str | None
     ) -> Outcome:
-        detail = (str(error) or type(error).__name__)[:_LONGEST_DETAIL]
+        detail = discretion.hide(str(error) or type(error).__name__)[:_LONGEST_DETAIL]
         for kind, reason in PERMANENT.items():
             if isinstance(error, kind):
                 return Dead(reason=reason, provider=provider, detail=detail)
+        hint = error.retry_after if isinstance(error, ProviderError) else None
+        left = (message.expires_at - now).total_seconds()
         if isinstance(error, NOT_REACHED):
-            return Deferred(until=_patience(message, now), provider=provider, detail=detail)
-        if isinstance(error, OutcomeUnknown) and self.on_unknown == "hold":
+            wait = min(max(_patience(message), hint or 0.0), left)
+            return Deferred(until=now + timedelta(seconds=wait), provider=provider, detail=detail)
+        if isinstance(error, OutcomeUnknown) and self.rule(message) == "hold":
             return Dead(reason=Reason.OUTCOME_UNKNOWN, provider=provider, detail=detail)
         is_bug = not isinstance(error, ProviderDeclined | OutcomeUnknown)
-        hint = error.retry_after if isinstance(error, ProviderDeclined) else None
         after = self.schedule.delay(message.attempt, hint)
         if after is None:
             reason = Reason.INTERNAL_ERROR if is_bug else Reason.RETRIES_EXHAUSTED
             return Dead(reason=reason, provider=provider, detail=detail)
-        return Retry(after=after, provider=provider, detail=detail)
+        return Retry(after=min(after, left), provider=provider, detail=detail)
 
 
-def _patience(message: NotificationMessage, now: datetime) -> datetime:
-    """Growing waits, never past the end of the notification's lifetime."""
-    wait = backoff(message.waits + 1, base=_FIRST_WAIT_SECONDS, cap=_LONGEST_WAIT_SECONDS)
-    return min(now + timedelta(seconds=wait), message.expires_at)
+def _patience(message: NotificationMessage) -> float:
+    """Waits in seconds that grow from one deferral to the next."""
+    return backoff(message.waits + 1, base=_FIRST_WAIT_SECONDS, cap=_LONGEST_WAIT_SECONDS)

@@ -3,9 +3,6 @@
 It makes two things certain at one instant: the profile is still the one that was decided on, and
 nobody else sends this very delivery. A claim goes from nothing to `sending`, and from `sending`
 to `settled` with its outcome.
-
-A claim is a hash: `state`, `owner`, `takes`, `outcome`. An owner is alive while its lease key
-exists; it renews that every few seconds, so a killed worker's claims are free soon after.
 """
 
 import asyncio
@@ -18,49 +15,53 @@ from uuid import uuid4
 from shared.background import Background, Job
 from shared.batching import Gatherer
 from shared.cache import Cache, profile_key
-from shared.delivery.outcome import OUTCOME, Outcome
+from shared.delivery.claims import (
+    CLAIM_TTL_SECONDS,
+    LEASE_SECONDS,
+    Claims,
+    claim_key,
+    lease_key,
+)
+from shared.delivery.memory import Memory, Settled
+from shared.delivery.outcome import OUTCOME, Outcome, Sent
+from shared.delivery.recollection import Recollections
 from shared.errors import CacheUnavailable
+from shared.schemas.vocabulary import OnUnknown
 from shared.schemas.wire import NotificationMessage
 
-CLAIM_TTL_SECONDS = 86_400
-LEASE_SECONDS = 10.0
 _RENEW_SECONDS = 2.0
 
-# KEYS: claim, profile. ARGV: owner, lease key prefix, the profile's version, TTL (s), and what to
-# do with a send whose owner died. Answers: {verdict, detail}.
+# KEYS: claim, profile. ARGV: device, owner, lease key prefix, the profile's version, TTL (s), what
+# to do with a send whose owner died, lease (ms). Answers: {verdict, detail}.
 _TAKE = """
-local claim = redis.call('HMGET', KEYS[1], 'state', 'owner', 'takes', 'outcome')
-if claim[1] == 'settled' then return {'settled', claim[4]} end
+local device, owner = ARGV[1], ARGV[2]
+local claim = redis.call(
+  'HMGET', KEYS[1], 'state:' .. device, 'owner:' .. device, 'outcome:' .. device)
+if claim[1] == 'settled' then return {'settled', claim[3]} end
 if claim[1] == 'sending' then
-  local is_another = claim[2] ~= ARGV[1]
-  if is_another and redis.call('EXISTS', ARGV[2] .. claim[2]) == 1 then
+  if claim[2] ~= owner and redis.call('EXISTS', ARGV[3] .. claim[2]) == 1 then
     return {'busy', claim[2]}
   end
-  if ARGV[5] == 'hold' then return {'unknown', claim[2]} end
+  if ARGV[6] == 'hold' then return {'unknown', claim[2]} end
 end
 local version = string.match(redis.call('GETRANGE', KEYS[2], 0, 20), '^(%d+)|')
-if version ~= ARGV[3] then return {'stale', version or ''} end
-local takes = redis.call('HINCRBY', KEYS[1], 'takes', 1)
-redis.call('HSET', KEYS[1], 'state', 'sending', 'owner', ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+if version ~= ARGV[4] then return {'stale', version or ''} end
+local takes = redis.call('HINCRBY', KEYS[1], 'takes:' .. device, 1)
+redis.call('HSET', KEYS[1], 'state:' .. device, 'sending', 'owner:' .. device, owner)
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('SET', ARGV[3] .. owner, '1', 'PX', ARGV[7], 'NX')
 return {'granted', tostring(takes)}
 """
 
-# KEYS: claim. ARGV: outcome, TTL (s).
+# KEYS: claim. ARGV: device, outcome, TTL (s). `whole`: no device of this hop is left out. Answers:
+# the outcome that stands; the first does.
 _SETTLE = """
-redis.call('HSET', KEYS[1], 'state', 'settled', 'outcome', ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 1
-"""
-
-# KEYS: claim. ARGV: owner. Gives a claim back that was taken and not used.
-_RETURN = """
-if redis.call('HGET', KEYS[1], 'owner') == ARGV[1]
-   and redis.call('HGET', KEYS[1], 'state') == 'sending' then
-  if redis.call('HGET', KEYS[1], 'takes') == '1' then redis.call('DEL', KEYS[1])
-  else redis.call('HSET', KEYS[1], 'owner', '') end
-end
-return 1
+local claim = redis.call('HMGET', KEYS[1], 'state:' .. ARGV[1], 'outcome:' .. ARGV[1])
+if claim[1] == 'settled' then return claim[2] end
+redis.call(
+  'HSET', KEYS[1], 'whole', '1', 'state:' .. ARGV[1], 'settled', 'outcome:' .. ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return ARGV[2]
 """
 
 Verdict = Literal["granted", "stale", "busy", "settled", "unknown", "unclaimed"]
@@ -87,8 +88,9 @@ class Ruling:
 class _Application:
     claim: str
     user_id: int
+    device: str
     version: int
-    on_unknown: str
+    on_unknown: OnUnknown
 
 
 class Licences(Background):
@@ -102,8 +104,11 @@ class Licences(Background):
         self._owner = uuid4().hex
         self._take = cache.script(_TAKE)
         self._settle = cache.script(_SETTLE)
-        self._return = cache.script(_RETURN)
+        self._memory = Memory()
+        self.recall = Recollections(cache, self._owner, self._memory)
         self._applications = Gatherer(self._apply, max_items=500, max_running=2)
+        self._claims = Claims(cache)
+        self._some_are_missing = False
 
     def jobs(self) -> Sequence[Job]:
         return (self._keep,)
@@ -116,44 +121,76 @@ class Licences(Background):
     async def close(self) -> None:
         await super().close()
         with contextlib.suppress(CacheUnavailable):
-            await self._cache.command("DEL", self._lease_key(self._owner))
+            await self._pay()
+            await self._cache.command("DEL", lease_key(self._cache, self._owner))
 
     async def apply(
-        self, message: NotificationMessage, device: str, *, version: int, on_unknown: str
+        self, message: NotificationMessage, device: str, *, version: int, on_unknown: OnUnknown
     ) -> Ruling:
         """Asks for the licence to send one delivery."""
-        claim = self._claim_key(message, device)
+        claim = claim_key(self._cache, message)
+        if owed := self._memory.owed(claim).get(device):
+            return Ruling("settled", outcome=owed)
         try:
             return await self._applications(
-                _Application(claim, message.user_id, version, on_unknown)
+                _Application(claim, message.user_id, device, version, on_unknown)
             )
         except CacheUnavailable:
+            if known := self._memory.known(claim).get(device):
+                return Ruling("settled", outcome=known)
+            self._some_are_missing = True
             return Ruling("unclaimed")
 
-    async def settle(self, outcomes: Sequence[tuple[NotificationMessage, str, Outcome]]) -> None:
-        """Stores what became of each delivery; raises CacheUnavailable."""
-        if outcomes:
-            await self._settle.run_many(
-                [
-                    (
-                        [self._claim_key(message, device)],
-                        [outcome.model_dump_json(exclude_none=True), CLAIM_TTL_SECONDS],
-                    )
-                    for message, device, outcome in outcomes
-                ]
-            )
+    async def settle(
+        self, outcomes: Sequence[tuple[NotificationMessage, str, Outcome]]
+    ) -> list[Outcome]:
+        """Stores what became of each delivery, of all devices of a hop together.
 
-    async def give_back(self, message: NotificationMessage, device: str) -> None:
-        """Frees a claim whose send never began."""
-        with contextlib.suppress(CacheUnavailable):
-            await self._return([self._claim_key(message, device)], [self._owner])
+        Returns what stands: whoever comes second, because he was taken for dead, learns here what
+        the first has settled. Raises CacheUnavailable; Redis is told as soon as it is back.
+        """
+        settled = [
+            (claim_key(self._cache, message), device, outcome)
+            for message, device, outcome in outcomes
+        ]
+        try:
+            standing = await self._store(settled)
+        except CacheUnavailable:
+            self._memory.owe(settled)
+            raise
+        self._memory.keep(standing)
+        return [outcome for _, _, outcome in standing]
 
-    async def _apply(self, applications: list[_Application]) -> Sequence[Ruling]:
-        lease_prefix = self._lease_key("")
+    async def _store(self, settled: Sequence[Settled]) -> list[Settled]:
+        """Tells Redis of outcomes; those that stand there."""
+        if not settled:
+            return []
+        stored = await self._settle.run_many(
+            [
+                ([claim], [device, outcome.model_dump_json(exclude_none=True), CLAIM_TTL_SECONDS])
+                for claim, device, outcome in settled
+            ]
+        )
+        return [
+            (claim, device, _standing(ours, stands))
+            for (claim, device, ours), stands in zip(settled, stored, strict=True)
+        ]
+
+    async def _pay(self) -> None:
+        """Tells Redis what it could not be told before."""
+        while owed := self._memory.next_owed():
+            self._memory.keep(await self._store(owed))
+            self._memory.paid(owed)
+
+    async def _apply(self, applications: list[_Application]) -> Sequence[Ruling | ValueError]:
+        lease_prefix, lease_ms = lease_key(self._cache, ""), int(LEASE_SECONDS * 1000)
         calls: list[tuple[list[str], list[str | int]]] = [
             (
                 [a.claim, profile_key(self._cache, a.user_id)],
-                [self._owner, lease_prefix, str(a.version), CLAIM_TTL_SECONDS, a.on_unknown],
+                [
+                    *(a.device, self._owner, lease_prefix, str(a.version)),
+                    *(CLAIM_TTL_SECONDS, a.on_unknown, lease_ms),
+                ],
             )
             for a in applications
         ]
@@ -164,24 +201,46 @@ class Licences(Background):
             await asyncio.sleep(_RENEW_SECONDS)
             with contextlib.suppress(CacheUnavailable):
                 await self._renew()
+                await self._tell_of_missing()
+                await self._pay()
+
+    async def _tell_of_missing(self) -> None:
+        """So that nobody believes later that what has no claim was never sent."""
+        if self._some_are_missing:
+            self._some_are_missing = False
+            try:
+                await self._claims.begin_anew()
+            except CacheUnavailable:
+                self._some_are_missing = True
+                raise
 
     async def _renew(self) -> None:
         await self._cache.command(
-            "SET", self._lease_key(self._owner), "1", "PX", int(LEASE_SECONDS * 1000)
+            "SET", lease_key(self._cache, self._owner), "1", "PX", int(LEASE_SECONDS * 1000)
         )
 
-    def _claim_key(self, message: NotificationMessage, device: str) -> str:
-        ident = f"{message.id}:{device}:{message.generation}:{message.hop}"
-        return self._cache.durable_key("claim", ident)
 
-    def _lease_key(self, owner: str) -> str:
-        return self._cache.durable_key("lease", owner)
+# An outcome that this process cannot read is the trouble of its own message, not of all that were
+# asked for together.
 
 
-def _ruling(answer: list[Any]) -> Ruling:
+def _ruling(answer: list[Any]) -> Ruling | ValueError:
     verdict, detail = answer[0].decode(), answer[1]
     if verdict == "granted":
         return Ruling("granted", takes=int(detail))
     if verdict == "settled":
-        return Ruling("settled", outcome=OUTCOME.validate_json(detail))
+        try:
+            return Ruling("settled", outcome=OUTCOME.validate_json(detail))
+        except ValueError as error:
+            return error
     return Ruling(verdict)
+
+
+def _standing(ours: Outcome, stored: bytes) -> Outcome:
+    """The first outcome stands, but a receipt is never withheld."""
+    if isinstance(ours, Sent):
+        return ours
+    try:
+        return OUTCOME.validate_json(stored)
+    except ValueError:
+        return ours

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from shared.schemas.text import Said
 from shared.schemas.vocabulary import Reason
 
 
@@ -14,7 +15,7 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     provider: str | None = None
-    detail: str | None = None
+    detail: Said | None = None
     takes: int = 1
 
 
@@ -22,7 +23,7 @@ class Sent(_Value):
     """The provider accepted it. `message_id` is the provider's own name for it."""
 
     kind: Literal["sent"] = "sent"
-    message_id: str | None = None
+    message_id: Said | None = None
 
 
 class Skipped(_Value):

@@ -1,10 +1,11 @@
 """From a message to what became of it.
 
-profile → may we? → template → content → licence → provider → outcome
+profile → may we? → template → content → slot and turn → licence → provider → outcome
 """
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -15,13 +16,15 @@ from shared.delivery.channel import Address, ChannelKind
 from shared.delivery.decision import refusal, too_late
 from shared.delivery.judgement import Judge
 from shared.delivery.licence import Licences
-from shared.delivery.outcome import Dead, Outcome, Sent, Skipped
+from shared.delivery.outcome import Dead, Deferred, Outcome, Retry, Sent, Skipped
 from shared.delivery.people import People
-from shared.delivery.pool import ProviderPool
+from shared.delivery.pool import ProviderPool, Turn
 from shared.delivery.provider import Receipt
+from shared.delivery.recollection import BUSY_SECONDS
 from shared.delivery.templates import Templates
 from shared.errors import CarillonError, NeighbourUnavailable, ProviderError, TokenInvalid
 from shared.messaging.topology import lane
+from shared.observability import discretion
 from shared.rendering import RenderingError
 from shared.schemas.profile import Profile
 from shared.schemas.vocabulary import Mode, Reason
@@ -31,7 +34,9 @@ log = structlog.get_logger()
 
 Content = TypeVar("Content")
 
-_BUSY_SECONDS = 0.5
+_LATER_SECONDS = 2.0
+_DIED = "a worker died while it sent this"
+_UNKNOWN = Dead(reason=Reason.OUTCOME_UNKNOWN, detail=_DIED)
 
 
 class NotNow(CarillonError):
@@ -77,19 +82,65 @@ class Pipeline(Generic[Content]):
         self._pool = pool
         self._judge = judge
 
-    async def deliver(self, message: NotificationMessage) -> list[Result]:
-        """What became of each copy; raises NotNow when nothing was begun."""
+    async def deliver(
+        self, message: NotificationMessage, begin: Callable[[], None] = lambda: None
+    ) -> list[Result]:
+        """What became of each copy; raises NotNow when nothing was begun.
+
+        Until `begin` is called nobody outside knows of it, and it may be cancelled.
+        """
         if self._pool.is_out:
             raise NotNow
+        if message.sensitive is None:
+            await self._learn_secrets(message)
         try:
             ready = await self._decide(message)
         except Exception as error:  # noqa: BLE001 - judged, and logged when it is a bug
-            return [Result("", self._judged(error, message))]
+            return await self._unsent(message, self._judged(error, message))
         if not isinstance(ready, _Ready):
-            return [Result("", ready)]
+            return await self._unsent(message, ready)
         several = len(ready.addresses) > 1
-        sends = [self._deliver_to(message, ready, a, several) for a in ready.addresses]
+        sends = [self._deliver_to(message, ready, a, begin, several) for a in ready.addresses]
         return list(await asyncio.gather(*sends))
+
+    async def _unsent(self, message: NotificationMessage, outcome: Outcome) -> list[Result]:
+        """The results of a message for which nothing is sent now, whatever the reason.
+
+        An earlier copy, or a worker that died, may have sent it when there was none: what that
+        came to stands.
+        """
+        known = await self._licences.recall(message)
+        if not known.outcomes:
+            return [Result("", outcome)]
+        goes_on = isinstance(outcome, Retry | Deferred)
+        if goes_on and not known.is_whole and set(known.outcomes) != {""}:
+            # Which devices are left is known only when this very hop can be decided again.
+            await asyncio.sleep(_LATER_SECONDS)
+            raise NotNow
+        return [
+            Result(device, earlier or self._with_doubt(outcome, message))
+            for device, earlier in known.outcomes.items()
+        ]
+
+    async def _instead(
+        self, message: NotificationMessage, device: str, outcome: Outcome
+    ) -> Outcome:
+        """The outcome for one device that nothing is sent to now, if it was not sent to before."""
+        known = (await self._licences.recall(message)).outcomes
+        if device not in known:
+            return outcome
+        return known[device] or self._with_doubt(outcome, message)
+
+    def _with_doubt(self, outcome: Outcome, message: NotificationMessage) -> Outcome:
+        """The outcome of a delivery that a worker died over before."""
+        is_held = self._judge.rule(message) == "hold"
+        return _UNKNOWN if is_held else _doubtful(outcome, takes=2)
+
+    async def _learn_secrets(self, message: NotificationMessage) -> None:
+        """Whatever becomes of it: what is no secret can be shown and kept."""
+        with contextlib.suppress(CarillonError):
+            if text := await self._templates.get(message, None):
+                discretion.learn(text.sensitive)
 
     async def _decide(
         self, message: NotificationMessage, *, fresh: bool = False
@@ -105,6 +156,8 @@ class Pipeline(Generic[Content]):
         if not addresses:
             return Skipped(reason=Reason.NO_ADDRESS)
         text = await self._templates.get(message, profile.language)
+        if text is not None:
+            discretion.learn(text.sensitive)
         if text is None or text.channel != message.channel:
             return Dead(reason=Reason.TEMPLATE_NOT_FOUND)
         if message.template_version is None and not text.active:
@@ -112,77 +165,125 @@ class Pipeline(Generic[Content]):
         return _Ready(profile.version, text.compiled.render(message.variables), addresses)
 
     def _addresses(self, message: NotificationMessage, profile: Profile) -> Sequence[Address]:
+        if message.recipient is not None:
+            profile = message.recipient.in_place_of_those_in(profile)
         addresses = self._channel.addresses(profile)
         if message.devices is None:
             return addresses
         return [address for address in addresses if address.device in message.devices]
 
     async def _deliver_to(
-        self, message: NotificationMessage, ready: _Ready, address: Address, several: bool
+        self,
+        message: NotificationMessage,
+        ready: _Ready,
+        address: Address,
+        begin: Callable[[], None],
+        several: bool,
     ) -> Result:
+        device = address.device
         try:
-            async with self._pool.slots[lane(message.channel, message.priority)]:
+            on_lane = lane(message.channel, message.priority)
+            async with self._pool.slots[on_lane]:
                 self._check_pool(several=several)
-                outcome = await self._send(message, ready, address)
+                turn = None if message.mode is Mode.TEST else await self._pool.turn(on_lane)
+                self._check_pool(several=several)
+                begin()
+                outcome = too_late(message, datetime.now(UTC)) or await self._send(
+                    message, ready, address, turn
+                )
+                return Result(device, outcome)
         except NotNow:
             raise
         except Exception as error:  # noqa: BLE001 - judged, and logged when it is a bug
-            if isinstance(error, TokenInvalid) and address.target is not None:
-                await self._people.report_dead(
-                    message.user_id, address.target.id, address.target.value
-                )
             outcome = self._judged(error, message)
-        return Result(address.device, outcome)
+        return Result(device, await self._instead(message, device, outcome))
 
     def _check_pool(self, *, several: bool) -> None:
         """A lone copy that nothing was done for can wait in its queue."""
         if self._pool.is_out and not several:
             raise NotNow
 
-    async def _send(self, message: NotificationMessage, ready: _Ready, address: Address) -> Outcome:
+    async def _send(
+        self,
+        message: NotificationMessage,
+        ready: _Ready,
+        address: Address,
+        turn: Turn[Content] | None,
+    ) -> Outcome:
         """Sends under a licence; a profile that changed meanwhile is decided on again."""
         device = address.device
         while True:
             content = self._channel.compose(ready.fields, message, address)
             ruling = await self._licences.apply(
-                message, device, version=ready.version, on_unknown=self._channel.on_unknown
+                message, device, version=ready.version, on_unknown=self._judge.rule(message)
             )
             if ruling.verdict == "settled" and ruling.outcome is not None:
                 return ruling.outcome
             if ruling.verdict == "unknown":
-                return Dead(
-                    reason=Reason.OUTCOME_UNKNOWN, detail="a worker died while it sent this"
-                )
+                return _UNKNOWN
             if ruling.verdict == "granted":
-                receipt = await self._transmit(message, content, device)
-                return _sent(receipt, ruling.takes)
+                return await self._attempt(message, content, address, turn, ruling.takes)
             if ruling.verdict == "busy":
-                await asyncio.sleep(_BUSY_SECONDS)
+                await asyncio.sleep(BUSY_SECONDS)
                 continue
             decided = await self._decide(message, fresh=ruling.verdict == "unclaimed")
             if not isinstance(decided, _Ready):
-                return decided
+                return await self._instead(message, device, decided)
             current = decided.still(device)
             if current is None:
-                return Skipped(reason=Reason.NO_ADDRESS)
+                return await self._instead(message, device, Skipped(reason=Reason.NO_ADDRESS))
             ready, address = decided, current
             if ruling.verdict == "unclaimed":
                 content = self._channel.compose(ready.fields, message, address)
-                return _sent(await self._transmit(message, content, device), 1)
+                return await self._attempt(message, content, address, turn, 1)
+
+    async def _attempt(
+        self,
+        message: NotificationMessage,
+        content: Content,
+        address: Address,
+        turn: Turn[Content] | None,
+        takes: int,
+    ) -> Outcome:
+        """Hands the content to a provider. Each worker that died over it was an attempt too."""
+        tried = message.model_copy(update={"attempt": message.attempt + takes - 1})
+        if not self._judge.allows(tried.attempt):
+            return _UNKNOWN.model_copy(update={"takes": takes})
+        try:
+            receipt = await self._transmit(message, content, address.device, turn)
+        except Exception as error:  # noqa: BLE001 - judged, and logged when it is a bug
+            # Without an id it is no device of the user's: it stood in place of them.
+            if isinstance(error, TokenInvalid) and address.target and address.target.id:
+                await self._people.report_dead(
+                    message.user_id, address.target.id, address.target.value
+                )
+            outcome = self._judged(error, tried)
+            return outcome if takes == 1 else _doubtful(outcome, takes)
+        return _sent(receipt, takes)
 
     async def _transmit(
-        self, message: NotificationMessage, content: Content, device: str
+        self,
+        message: NotificationMessage,
+        content: Content,
+        device: str,
+        turn: Turn[Content] | None,
     ) -> Receipt:
-        if message.mode is Mode.TEST:
+        if turn is None:
             return Receipt("simulated")
         key = f"{message.id}.{message.generation}"
-        return await self._pool.send(content, key=f"{key}.{device}" if device else key)
+        return await self._pool.send(content, key=f"{key}.{device}" if device else key, turn=turn)
 
     def _judged(self, error: Exception, message: NotificationMessage) -> Outcome:
         if not isinstance(error, ProviderError | NeighbourUnavailable | RenderingError):
             log.error("unexpected error in a delivery", id=str(message.id), exc_info=error)
         provider = getattr(error, "provider", None)
         return self._judge.outcome(error, message, datetime.now(UTC), provider)
+
+
+def _doubtful(outcome: Outcome, takes: int) -> Outcome:
+    """The outcome, and that an earlier send may have arrived."""
+    said = f"{outcome.detail}; {_DIED}" if outcome.detail else _DIED
+    return outcome.model_copy(update={"takes": takes, "detail": said})
 
 
 def _sent(receipt: Receipt, takes: int) -> Sent:

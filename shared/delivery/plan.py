@@ -8,7 +8,7 @@ from uuid import uuid5
 from shared.delivery.outcome import Dead, Deferred, Outcome, Retry, Sent, Skipped
 from shared.delivery.pipeline import Result
 from shared.messaging.addressed import to_dead_letters, to_retry
-from shared.messaging.publisher import Outgoing
+from shared.messaging.outgoing import Outgoing
 from shared.messaging.topology import retry_tier
 from shared.schemas.vocabulary import Reason, Status
 from shared.schemas.wire import NotificationMessage, OutcomeReport
@@ -39,7 +39,8 @@ def plan(
     overall = _report(message, outcome, started_at, now, device=device)
     if isinstance(outcome, Dead):
         # The gateway sets `failed` together with the dead letter, from the report inside it.
-        return Plan(overall.status, overall.reason, to_dead_letters(message, overall), reports)
+        letter = to_dead_letters(message.without_secrets(), overall)
+        return Plan(overall.status, overall.reason, letter, reports)
     if not isinstance(outcome, Retry | Deferred):
         return Plan(overall.status, overall.reason, None, [*reports, overall])
     onward = _onward(message, results, outcome)
@@ -81,8 +82,9 @@ def _onward(
         result.device for result in results if isinstance(result.outcome, Retry | Deferred)
     )
     is_retry = isinstance(outcome, Retry)
+    unrecorded = max(result.outcome.takes for result in results) - 1
     return message.next_hop(
-        attempt=message.attempt + is_retry,
+        attempt=message.attempt + unrecorded + is_retry,
         waits=0 if is_retry else message.waits + 1,
         devices=unfinished if any(unfinished) else message.devices,
         reached=message.reached or any(isinstance(r.outcome, Sent) for r in results),
@@ -105,7 +107,7 @@ def _report(
         notification_id=message.id,
         generation=message.generation,
         hop=message.hop,
-        attempt=message.attempt,
+        attempt=message.attempt + outcome.takes - 1,
         status=_status(outcome),
         reason=reason,
         provider=outcome.provider,
@@ -115,6 +117,7 @@ def _report(
         partial=partial,
         started_at=None if partial else started_at,
         at=now,
+        sensitive=message.sensitive,
     )
 
 

@@ -1,68 +1,43 @@
 """The providers of one channel: which may be used now, and how many sends each lane may have."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
 
+from shared.delivery.member import NOT_REACHED, Member
 from shared.delivery.provider import Provider, Receipt
-from shared.errors import (
-    BreakerOpen,
-    OutcomeUnknown,
-    ProviderError,
-    ProviderMisconfigured,
-    ProviderUnavailable,
-)
-from shared.observability.metrics import PROVIDER_SECONDS
-from shared.resilience.breaker import Breaker
+from shared.delivery.turnstile import Turnstile
+from shared.errors import BreakerOpen, ProviderError, ProviderUnavailable
+from shared.observability.metrics import FAILOVERS
 
 log = structlog.get_logger()
 
 Content = TypeVar("Content")
 
-_NOT_REACHED = (ProviderUnavailable, ProviderMisconfigured)
-_UNWELL = (*_NOT_REACHED, OutcomeUnknown)
-"""What counts for the breaker: a provider that takes messages and falls silent is not well."""
+LONGEST_WAIT_SECONDS = 60.0
+_WAIT_UNDER_CLAIM_SECONDS = 2.0
 
 
-@dataclass(slots=True)
-class _Member(Generic[Content]):
-    provider: Provider[Content]
-    breaker: Breaker
-    trouble: ProviderError | None = None
+@dataclass(frozen=True, slots=True)
+class Turn(Generic[Content]):
+    """The permission to call one provider now, as far as its send rate goes."""
 
-    @asynccontextmanager
-    async def guard(self) -> AsyncIterator[None]:
-        """The breaker's guard; what is wrong with the provider is remembered."""
-        try:
-            async with self.breaker.guard():
-                yield
-        except _UNWELL as error:
-            self.trouble = error
-            raise
-        except ProviderError:
-            self.trouble = None
-            raise
-        else:
-            self.trouble = None
-
-    @property
-    def complaint(self) -> str | None:
-        """What an operator should know; a single failure is nothing yet."""
-        if self.breaker.state != "closed":
-            return f"{self.provider.name} is paused after repeated failures: {self.trouble}"
-        return str(self.trouble) if isinstance(self.trouble, ProviderMisconfigured) else None
+    member: Member[Content]
+    urgency: int
 
 
 class ProviderPool(Generic[Content]):
-    """Providers in order of preference, each behind its breaker; a resource.
+    """Providers in order of preference; a resource, opened after its `members`.
 
-    While every breaker is open the pool is out: `on_out` is told, one probe after the other goes
-    to the providers, and `on_back` is told when one succeeds.
+    A message goes to the first provider that is well. One in doubt is passed by while another is
+    not, and probed meanwhile: no message tries it out. While every breaker is open the pool is
+    out: `on_out` is told then, and `on_back` when a probe succeeds.
+
+    `slots` are the lanes, the most urgent first. A provider without a turnstile may be called at
+    any rate.
     """
 
     essential = False
@@ -75,114 +50,121 @@ class ProviderPool(Generic[Content]):
         *,
         failures: int,
         recovery_seconds: float,
+        turnstiles: Mapping[str, Turnstile] | None = None,
     ) -> None:
         self.name = name
-        self._members = [
-            _Member(
+        self.members = [
+            Member(
                 provider,
-                Breaker(
-                    provider.name,
-                    failures=failures,
-                    recovery_seconds=recovery_seconds,
-                    counts=_UNWELL,
-                    proves_health=(ProviderError,),
-                ),
+                failures=failures,
+                recovery_seconds=recovery_seconds,
+                turnstile=(turnstiles or {}).get(provider.name),
             )
             for provider in providers
         ]
+        self._urgency = {lane: urgency for urgency, lane in enumerate(slots)}
         self.slots = {lane: asyncio.Semaphore(count) for lane, count in slots.items()}
         self._on_out: list[Callable[[], None]] = []
         self._on_back: list[Callable[[], None]] = []
+        self._was_out = False
         self._first_look: asyncio.Task[None] | None = None
-        self._probing: asyncio.Task[None] | None = None
-        for member in self._members:
-            member.breaker.on_opened(self._check)
+        for member in self.members:
+            member.breaker.on_opened(self._tell)
+            member.breaker.on_closed(self._tell)
 
     @property
     def is_out(self) -> bool:
-        return all(member.breaker.state != "closed" for member in self._members)
+        return not any(member.is_usable for member in self.members)
 
     def watch(self, *, on_out: Callable[[], None], on_back: Callable[[], None]) -> None:
         self._on_out.append(on_out)
         self._on_back.append(on_back)
 
     async def open(self) -> None:
-        for member in self._members:
-            await member.provider.open()
         # A wrong password is known before the first message, and nothing waits for that.
-        self._first_look = asyncio.create_task(self._probe_all())
+        self._first_look = asyncio.create_task(self._look())
 
     async def close(self) -> None:
-        tasks = [task for task in (self._first_look, self._probing) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for member in self._members:
-            await member.provider.close()
+        if self._first_look is not None:
+            self._first_look.cancel()
+            await asyncio.gather(self._first_look, return_exceptions=True)
 
-    async def ping(self) -> None:
-        """Raises while a provider is paused or misconfigured, saying why."""
-        complaints = [c for c in (member.complaint for member in self._members) if c]
-        if complaints:
-            raise ProviderUnavailable("; ".join(complaints))
+    async def turn(self, lane: str) -> Turn[Content]:
+        """Waits until the provider that comes first may be called; nothing is claimed meanwhile.
 
-    async def send(self, content: Content, *, key: str) -> Receipt:
+        Raises ProviderUnavailable when none can be used, or that would take too long.
+        """
+        urgency, order = self._urgency[lane], self._in_order()
+        if not order:
+            raise _none_reached([])
+        await order[0].wait_for_turn(urgency, patience=LONGEST_WAIT_SECONDS)
+        return Turn(order[0], urgency)
+
+    async def send(self, content: Content, *, key: str, turn: Turn[Content]) -> Receipt:
         """Sends through the first provider that can be reached.
 
+        Another one than had its turn is waited for only briefly: the message is claimed by now.
         Raises what that provider said of the message, or ProviderUnavailable when none was
         reached. After an unknown outcome no other provider is tried: it would be a second copy.
         """
-        failure: Exception | None = None
-        for member in self._members:
+        failures: list[ProviderError] = []
+        for member in self._in_order():
             try:
-                async with member.guard():
-                    return await _timed(member.provider, content, key)
-            except BreakerOpen as error:
-                failure = failure or error
-            except _NOT_REACHED as error:
-                name = member.provider.name
-                log.warning("provider not reached", provider=name, detail=str(error))
-                failure = error
+                if member is not turn.member:
+                    await member.wait_for_turn(turn.urgency, patience=_WAIT_UNDER_CLAIM_SECONDS)
+                receipt = await member.send(content, key=key)
+            except BreakerOpen:
+                continue
+            except NOT_REACHED as error:
+                log.warning("provider not reached", provider=member.name, detail=str(error))
+                self._doubt(member)
+                failures.append(error)
             except ProviderError as error:
-                error.provider = member.provider.name
+                error.provider = member.name
+                self._doubt(member)
                 raise
-        raise ProviderUnavailable(str(failure)) from failure
+            else:
+                if member is not self.members[0]:
+                    FAILOVERS.labels(member.name).inc()
+                return receipt
+        raise _none_reached(failures)
 
-    def _check(self) -> None:
-        if self.is_out and (self._probing is None or self._probing.done()):
+    def _in_order(self) -> list[Member[Content]]:
+        """Those that may be used now, the well ones first."""
+        for member in self.members:
+            self._doubt(member)
+        usable = [member for member in self.members if member.is_usable]
+        return sorted(usable, key=lambda member: member.is_in_doubt)
+
+    def _doubt(self, member: Member[Content]) -> None:
+        """Has a member in doubt probed, where others can take its messages meanwhile.
+
+        A single one is tried out by the next message: it would only wait.
+        """
+        if len(self.members) > 1 and member.is_in_doubt:
+            member.look_after()
+
+    async def _look(self) -> None:
+        await asyncio.gather(*(member.probe() for member in self.members))
+        for member in self.members:
+            self._doubt(member)
+
+    def _tell(self) -> None:
+        if self.is_out is self._was_out:
+            return
+        self._was_out = self.is_out
+        if self.is_out:
             log.warning("no provider left: the lanes pause", pool=self.name)
-            for tell in self._on_out:
-                tell()
-            self._probing = asyncio.create_task(self._probe())
-
-    async def _probe(self) -> None:
-        while self.is_out:
-            waits = [member.breaker.retry_after for member in self._members]
-            await asyncio.sleep(max(0.05, min(waits)))
-            await self._probe_all()
-        log.info("a provider is back: the lanes resume", pool=self.name)
-        for tell in self._on_back:
+        else:
+            log.info("a provider is back: the lanes resume", pool=self.name)
+        for tell in self._on_out if self.is_out else self._on_back:
             tell()
 
-    async def _probe_all(self) -> None:
-        for member in self._members:
-            try:
-                async with member.guard():
-                    await member.provider.probe()
-            except (ProviderError, BreakerOpen) as error:
-                log.warning("probe failed", provider=member.provider.name, detail=str(error))
-            except Exception:
-                log.exception("probe met a bug", provider=member.provider.name)
 
-
-async def _timed(provider: Provider[Content], content: Content, key: str) -> Receipt:
-    started = time.perf_counter()
-    outcome = "sent"
-    try:
-        return await provider.send(content, key=key)
-    except Exception as error:
-        outcome = type(error).__name__
-        raise
-    finally:
-        seconds = time.perf_counter() - started
-        PROVIDER_SECONDS.labels(provider.name, outcome).observe(seconds)
+def _none_reached(failures: list[ProviderError]) -> ProviderUnavailable:
+    """The message may be tried again when the first of them allows it."""
+    if not failures:
+        return ProviderUnavailable("every provider is paused after repeated failures")
+    asked = min(failure.retry_after or 0.0 for failure in failures)
+    said = "; ".join(str(failure) for failure in failures)
+    return ProviderUnavailable(said, retry_after=asked)

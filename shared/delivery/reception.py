@@ -11,20 +11,20 @@ import structlog
 
 from shared.delivery.pipeline import NotNow, Pipeline
 from shared.delivery.settler import Settlement, Settler
-from shared.messaging import Delivery, Publisher
+from shared.masking import Secrets
+from shared.messaging import Delivery, Outgoing, Publisher
 from shared.messaging.addressed import (
     NewerVersion,
     Unreadable,
     read_notification,
     to_dead_letters_as_found,
+    to_retry_as_found,
 )
-from shared.observability import correlation
+from shared.observability import correlation, discretion
 from shared.schemas.vocabulary import Reason
 from shared.schemas.wire import NotificationMessage
 
 log = structlog.get_logger()
-
-_NEWER_PAUSE_SECONDS = 1.0
 
 
 class Reception:
@@ -40,31 +40,37 @@ class Reception:
         try:
             message = read_notification(delivery.body)
         except Unreadable as error:
-            log.error("unreadable message", found_in=delivery.routing_key, detail=str(error))
-            await self._publisher.publish_one(
-                to_dead_letters_as_found(
-                    delivery.body, Reason.UNREADABLE_MESSAGE, delivery.routing_key
-                )
-            )
-            await delivery.ack()
-            return
+            log.error("unreadable message", found_in=delivery.queue, detail=str(error))
+            reason = Reason.UNREADABLE_MESSAGE
+            letter = to_dead_letters_as_found(delivery.body, reason, delivery.queue)
+            await self._hand_on(delivery, letter)
         except NewerVersion as error:
-            log.warning("message of a newer contract version returned", detail=str(error))
-            await asyncio.sleep(_NEWER_PAUSE_SECONDS)
-            await delivery.release()
-            return
-        with correlation.correlated(message.correlation_id):
-            async with self._alone(message):
-                await self._deliver(delivery, message)
+            log.warning("message of a newer contract version put off", detail=str(error))
+            letter = to_retry_as_found(delivery.body, delivery.headers, delivery.queue)
+            await self._hand_on(delivery, letter)
+        else:
+            with correlation.correlated(message.correlation_id):
+                async with self._alone(message):
+                    await self._deliver(delivery, message)
+
+    async def _hand_on(self, delivery: Delivery, letter: Outgoing) -> None:
+        """What this process cannot read goes on byte for byte; raises BrokerUnavailable."""
+        delivery.begin()
+        await self._publisher.publish_one(letter)
+        await delivery.ack()
 
     async def _deliver(self, delivery: Delivery, message: NotificationMessage) -> None:
         started_at = datetime.now(UTC)
+        secrets = Secrets(message.variables, message.sensitive)
+        discretion.keep(secrets)
         try:
-            results = await self._pipeline.deliver(message)
+            results = await self._pipeline.deliver(message, delivery.begin)
         except NotNow:
             await delivery.release()
             return
-        await self._settler.settle(Settlement(delivery, message, results, started_at))
+        delivery.begin()
+        told = message.model_copy(update={"sensitive": secrets.names})
+        await self._settler.settle(Settlement(delivery, told, results, started_at))
 
     @asynccontextmanager
     async def _alone(self, message: NotificationMessage) -> AsyncIterator[None]:

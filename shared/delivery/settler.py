@@ -7,7 +7,8 @@ twice is recognised by its hop and its event id.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -18,7 +19,7 @@ from shared.delivery.pipeline import Result
 from shared.delivery.plan import Plan, plan
 from shared.errors import BrokerUnavailable, CacheUnavailable
 from shared.messaging import Delivery, Outgoing, Publisher
-from shared.messaging.addressed import to_status
+from shared.messaging.addressed import to_status_in_parts
 from shared.observability.metrics import DELIVERY_SECONDS, NOTIFICATIONS
 from shared.resilience.schedule import backoff
 from shared.schemas.vocabulary import Status
@@ -48,32 +49,45 @@ class Settler:
     def __init__(self, licences: Licences, publisher: Publisher) -> None:
         self._licences = licences
         self._publisher = publisher
-        self._closing = False
+        self._closing = asyncio.Event()
         self.settle = Gatherer(self._settle, max_items=200, max_running=4)
 
     async def open(self) -> None: ...
 
     async def close(self) -> None:
-        self._closing = True
+        """Gives up on what RabbitMQ has not confirmed: its messages are delivered again."""
+        self._closing.set()
 
-    async def _settle(self, settlements: list[Settlement]) -> Sequence[None]:
+    async def _settle(self, settlements: list[Settlement]) -> Sequence[Exception | None]:
+        settlements = await self._settle_claims(settlements)
         now = datetime.now(UTC)
-        plans = [plan(s.message, s.results, s.started_at, now) for s in settlements]
-        await self._settle_claims(settlements)
-        await self._confirmed([p.hand_off for p in plans if p.hand_off])
-        if reports := [report for p in plans for report in p.reports]:
-            await self._confirmed([to_status(reports)])
-        for settlement, planned in zip(settlements, plans, strict=True):
+        plans = [_planned(settlement, now) for settlement in settlements]
+        made = [one for one in plans if isinstance(one, Plan)]
+        await self._confirmed([one.hand_off for one in made if one.hand_off])
+        await self._confirmed(to_status_in_parts(report for one in made for report in one.reports))
+        settled = [
+            (settlement, planned)
+            for settlement, planned in zip(settlements, plans, strict=True)
+            if isinstance(planned, Plan)
+        ]
+        for settlement, _ in settled:
             await settlement.delivery.ack()
+        for settlement, planned in settled:
             _count(settlement.message, planned, now)
-        return [None] * len(settlements)
+        return [None if isinstance(planned, Plan) else planned for planned in plans]
 
-    async def _settle_claims(self, settlements: Sequence[Settlement]) -> None:
+    async def _settle_claims(self, settlements: list[Settlement]) -> list[Settlement]:
+        """The settlements with the outcomes that stand."""
         outcomes = [(s.message, r.device, r.outcome) for s in settlements for r in s.results]
         try:
-            await self._licences.settle(outcomes)
+            standing = iter(await self._licences.settle(outcomes))
         except CacheUnavailable as error:
             log.warning("claims not settled", count=len(outcomes), detail=str(error))
+            return settlements
+        return [
+            replace(s, results=[Result(r.device, next(standing)) for r in s.results])
+            for s in settlements
+        ]
 
     async def _confirmed(self, messages: list[Outgoing]) -> None:
         """Publishes until RabbitMQ has confirmed all of them; gives up only at shutdown."""
@@ -83,12 +97,21 @@ class Settler:
             messages = [m for m, failure in zip(messages, answers, strict=True) if failure]
             if not messages:
                 return
-            if self._closing:
-                raise BrokerUnavailable("shutting down before the outcome was confirmed")
             failures += 1
-            await asyncio.sleep(
-                backoff(failures, base=_FIRST_PAUSE_SECONDS, cap=_LONGEST_PAUSE_SECONDS)
-            )
+            pause = backoff(failures, base=_FIRST_PAUSE_SECONDS, cap=_LONGEST_PAUSE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._closing.wait()
+            if self._closing.is_set():
+                raise BrokerUnavailable("shutting down before the outcome was confirmed")
+
+
+def _planned(settlement: Settlement, now: datetime) -> Plan | Exception:
+    """The plan for one delivery; a bug in it is no neighbour's."""
+    try:
+        return plan(settlement.message, settlement.results, settlement.started_at, now)
+    except Exception as error:  # noqa: BLE001 - told to whoever settles this one
+        return error
 
 
 def _count(message: NotificationMessage, planned: Plan, now: datetime) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.batching import Gatherer
 from shared.http import Neighbour
-from shared.rendering import CompiledTemplate, compile_template
+from shared.rendering import CompiledTemplate, RenderingError, compile_template
 from shared.schemas.content import ContentAnswer, ContentKey, ContentQuestion, TemplateContent
 from shared.schemas.text import language_chain
 from shared.schemas.vocabulary import Channel
@@ -24,6 +24,7 @@ class Text:
     channel: Channel
     active: bool
     compiled: CompiledTemplate
+    sensitive: frozenset[str] = frozenset()
 
 
 class Templates:
@@ -53,20 +54,24 @@ class Templates:
             return kept[1]
         return await self._fetched(key)
 
-    async def _fetch(self, keys: list[ContentKey]) -> Sequence[Text | None]:
+    async def _fetch(self, keys: list[ContentKey]) -> Sequence[Text | RenderingError | None]:
         wanted = list(dict.fromkeys(keys))
         question = ContentQuestion(keys=wanted)
         answer = await self._template_service.ask(
             "/internal/templates/contents", question, ContentAnswer
         )
-        found = {
-            key: self._keep(key, content) if content else None
-            for key, content in zip(wanted, answer.contents, strict=True)
-        }
+        found: dict[ContentKey, Text | RenderingError | None] = {}
+        for key, content in zip(wanted, answer.contents, strict=True):
+            try:
+                found[key] = self._keep(key, content) if content else None
+            except RenderingError as error:
+                # The trouble of those who want this text, not of all who asked for one.
+                found[key] = error
         return [found[key] for key in keys]
 
     def _keep(self, key: ContentKey, content: TemplateContent) -> Text:
-        text = Text(content.channel, content.active, compile_template(content.fields))
+        compiled = compile_template(content.fields)
+        text = Text(content.channel, content.active, compiled, content.sensitive)
         lifetime = float("inf") if key.version is not None else _NEWEST_SECONDS
         self._kept[key] = (time.monotonic() + lifetime, text)
         self._kept.move_to_end(key)

@@ -1,11 +1,12 @@
 """Puts a channel worker together: what it stands on, in the order in which it opens."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from shared.cache import Cache, ProfileCache
+from shared.cache import Cache, Pace, ProfileCache
 from shared.config import BrokerSettings, CacheSettings, ServiceSettings
 from shared.delivery.channel import ChannelKind
 from shared.delivery.judgement import Judge
@@ -17,6 +18,7 @@ from shared.delivery.provider import Provider
 from shared.delivery.reception import Reception
 from shared.delivery.settler import Settler
 from shared.delivery.templates import Templates
+from shared.delivery.turnstile import Turnstile
 from shared.http import neighbour
 from shared.messaging import Consumer, Link, Publisher
 from shared.messaging.topology import lanes, queue_of
@@ -24,6 +26,11 @@ from shared.resilience.schedule import RetrySchedule
 from shared.resource import Resource
 
 Content = TypeVar("Content")
+
+SendRate = Annotated[float, Field(ge=0.01, le=100_000)]
+"""Sends a second, of all workers together."""
+
+_HELD_SECONDS = 5.0
 
 
 class DeliverySettings(ServiceSettings, BrokerSettings, CacheSettings):
@@ -51,8 +58,12 @@ def delivery_resources(
     settings: DeliverySettings,
     channel: ChannelKind[Content],
     providers: Sequence[Provider[Content]],
+    rates: Mapping[str, float | None] | None = None,
 ) -> list[Resource]:
-    """Everything that delivers one channel, in the order in which it opens."""
+    """Everything that delivers one channel, in the order in which it opens.
+
+    `rates`: by a provider's name, the most sends a second of all workers together.
+    """
     cache = Cache(settings.redis_url.get_secret_value())
     consuming, publishing = _links(settings)
     publisher = Publisher(publishing)
@@ -60,12 +71,16 @@ def delivery_resources(
     template_service = neighbour(settings, "template_service")
     licences = Licences(cache)
     slots = dict(zip(lanes(channel.name), settings.slots, strict=True))
+    capped = {name: rate for name, rate in (rates or {}).items() if rate is not None}
     pool = ProviderPool(
         f"{channel.name}-providers",
         providers,
         slots,
         failures=settings.circuit_breaker_failure_threshold,
         recovery_seconds=settings.circuit_breaker_recovery_timeout,
+        turnstiles={
+            name: Turnstile(name, Pace(cache, name, rate)) for name, rate in capped.items()
+        },
     )
     settler = Settler(licences, publisher)
     pipeline = Pipeline(
@@ -77,10 +92,19 @@ def delivery_resources(
         Judge(RetrySchedule(settings.max_retry_attempts), channel.on_unknown),
     )
     reception = Reception(pipeline, settler, publisher)
-    consumers = _consumers(settings, consuming, reception, slots)
+    rate = capped.get(providers[0].name)
+    consumers = [
+        Consumer(
+            consuming,
+            queue_of(lane),
+            reception.receive,
+            prefetch=_prefetch(settings, count, rate),
+        )
+        for lane, count in slots.items()
+    ]
     for consumer in consumers:
         pool.watch(on_out=consumer.pause, on_back=consumer.resume)
-    # Closed in reverse: first the consumers, which wait for what is in flight; last the engines.
+    # Closed in reverse, once the consumers are drained: the engines last.
     return [
         cache,
         user_service,
@@ -88,6 +112,7 @@ def delivery_resources(
         publishing,
         consuming,
         licences,
+        *pool.members,
         pool,
         *consumers,
         settler,
@@ -100,16 +125,7 @@ def _links(settings: DeliverySettings) -> tuple[Link, Link]:
     return consuming, Link(url, f"{settings.service_name}-publishing")
 
 
-def _consumers(
-    settings: DeliverySettings, link: Link, reception: Reception, slots: Mapping[str, int]
-) -> list[Consumer]:
-    return [
-        Consumer(
-            link,
-            queue_of(lane),
-            reception.receive,
-            prefetch=count * settings.prefetch_per_slot,
-            grace_seconds=settings.grace_seconds,
-        )
-        for lane, count in slots.items()
-    ]
+def _prefetch(settings: DeliverySettings, slots: int, rate: float | None) -> int:
+    """Messages that a lane holds: no more than a capped provider takes within some seconds."""
+    most = slots * settings.prefetch_per_slot
+    return most if rate is None else min(most, math.ceil(rate * _HELD_SECONDS))

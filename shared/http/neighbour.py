@@ -29,6 +29,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 Query = str | Mapping[str, str] | tuple[tuple[str, str], ...]
 
 _MAX_CONNECTIONS = 32
+_MOST_PASSED_ON = 500
 _KEEPALIVE_SECONDS = 30.0
 _SHOWN_CHARACTERS = 300
 _PLAIN_PATH = re.compile(r"/[^\x00-\x20\x7f-\U0010ffff?#\\]*")
@@ -62,7 +63,10 @@ class Neighbour:
         self._token = token
         self._timeout = timeout
         self._breaker = breaker or Breaker(name, counts=(NeighbourUnavailable,))
-        self._places = asyncio.Semaphore(_MAX_CONNECTIONS)
+        # Questions of our own never wait for a client's requests that are passed on.
+        self._places_to_ask = asyncio.Semaphore(_MAX_CONNECTIONS)
+        self._places_to_pass_on = asyncio.Semaphore(_MAX_CONNECTIONS)
+        self._passed_on = 0
         self._client: httpx.AsyncClient | None = None
 
     async def open(self) -> None:
@@ -71,7 +75,7 @@ class Neighbour:
             # `_reaching` keeps the one deadline of a call.
             timeout=httpx.Timeout(None),
             # httpx's own bound loses a place for good when a call that waits for one is cancelled:
-            # `_places` bounds the connections.
+            # the semaphores bound the connections.
             limits=httpx.Limits(
                 max_keepalive_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEEPALIVE_SECONDS
             ),
@@ -100,7 +104,7 @@ class Neighbour:
         """
         content = question.model_dump_json().encode()
         headers = {"content-type": "application/json"}
-        async with self._guarded(), self._reaching(self._timeout):
+        async with self._guarded(), self._reaching(self._timeout), self._places_to_ask:
             try:
                 response = await self._send("POST", path, content=content, headers=headers)
             except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
@@ -123,10 +127,19 @@ class Neighbour:
 
         Our own token and correlation id replace those in `headers`.
         `path` is still percent-encoded. Raises NeighbourUnavailable only when the neighbour does
-        not answer, NotFound for a path that is not plain (`..`, a query).
+        not answer or too many wait for it, NotFound for a path that is not plain (`..`, a query).
         """
-        async with self._guarded(), self._reaching(timeout or self._timeout):
-            return await self._send(method, path, params=params, content=content, headers=headers)
+        if self._passed_on >= _MOST_PASSED_ON:
+            raise self._unavailable("too many requests wait for it")
+        seconds = timeout or self._timeout
+        self._passed_on += 1
+        try:
+            async with self._guarded(), self._reaching(seconds), self._places_to_pass_on:
+                return await self._send(
+                    method, path, params=params, content=content, headers=headers
+                )
+        finally:
+            self._passed_on -= 1
 
     async def _send(
         self,
@@ -144,10 +157,9 @@ class Neighbour:
             ours[correlation.HEADER.lower()] = correlation_id
         given = {name.lower(): value for name, value in (headers or {}).items()}
         headers = {**given, **ours}
-        async with self._places:
-            return await self._client.request(
-                method, self._address(path), params=params, content=content, headers=headers
-            )
+        return await self._client.request(
+            method, self._address(path), params=params, content=content, headers=headers
+        )
 
     def _address(self, path: str) -> httpx.URL:
         """The neighbour's own address of `path`, exactly as it came.

@@ -2,6 +2,7 @@
 
 from shared.messaging.consumer import Consumer, Delivery
 from shared.messaging.link import Link
-from shared.messaging.publisher import Outgoing, Publisher
+from shared.messaging.outgoing import Outgoing
+from shared.messaging.publisher import Publisher
 
 __all__ = ["Consumer", "Delivery", "Link", "Outgoing", "Publisher"]

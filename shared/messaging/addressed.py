@@ -1,24 +1,33 @@
 """Every message that travels, with its address: the counterpart of the topology's picture."""
 
+import json
+import random
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import CarillonError
-from shared.messaging.publisher import Outgoing
+from shared.messaging.outgoing import Outgoing
 from shared.messaging.topology import (
     DIRECT,
     FAILED_KEY,
     RETRY,
     RETRY_HEADER,
+    RETRY_TIERS_MS,
     STATUS,
     STATUS_KEY,
+    key_of,
     lane,
 )
 from shared.schemas.wire import WIRE_VERSION, NotificationMessage, OutcomeBatch, OutcomeReport
 
 OUTCOME_HEADER = "outcome"
 REASON_HEADER = "reason"
+
+# A report that goes on through the outbox carries its whole message, and RabbitMQ 4 refuses
+# messages of more than 16 MiB.
+_STATUS_BYTES = 1024 * 1024
 
 
 class _Versioned(BaseModel):
@@ -47,10 +56,10 @@ def headers(message: NotificationMessage) -> dict[str, Any]:
     return shown
 
 
-def to_lane(message: NotificationMessage) -> Outgoing:
-    """Into the lane of its channel and priority."""
+def to_lane(message: NotificationMessage, body: bytes | None = None) -> Outgoing:
+    """Into the lane of its channel and priority; `body` is its JSON, if written before."""
     key = lane(message.channel, message.priority)
-    return Outgoing(DIRECT, key, message.model_dump_json().encode(), headers(message))
+    return Outgoing(DIRECT, key, body or message.model_dump_json().encode(), headers(message))
 
 
 def to_retry(message: NotificationMessage, delay_ms: int) -> Outgoing:
@@ -58,6 +67,17 @@ def to_retry(message: NotificationMessage, delay_ms: int) -> Outgoing:
     key = lane(message.channel, message.priority)
     shown = headers(message) | {RETRY_HEADER: delay_ms}
     return Outgoing(RETRY, key, message.model_dump_json().encode(), shown)
+
+
+def to_retry_as_found(body: bytes, shown: Mapping[str, Any], found_in: str) -> Outgoing:
+    """Into a retry queue, byte for byte, from where it falls back into the queue it was found in.
+
+    For a message that only another process can read: released, it would be delivered here again
+    at once, and RabbitMQ counts that.
+    """
+    own = {name: value for name, value in shown.items() if not name.startswith("x-")}
+    tier = random.choice(RETRY_TIERS_MS[-1])  # noqa: S311 - jitter, not a secret
+    return Outgoing(RETRY, key_of(found_in), body, {**own, RETRY_HEADER: tier})
 
 
 def to_dead_letters(message: NotificationMessage, report: OutcomeReport) -> Outgoing:
@@ -74,9 +94,31 @@ def to_dead_letters_as_found(body: bytes, reason: str, found_in: str) -> Outgoin
     return Outgoing(DIRECT, FAILED_KEY, body, {REASON_HEADER: reason, "found-in": found_in})
 
 
-def to_status(reports: list[OutcomeReport]) -> Outgoing:
-    """Many outcomes to the gateway."""
-    return Outgoing(STATUS, STATUS_KEY, OutcomeBatch(reports=reports).model_dump_json().encode())
+def to_status(reports: Iterable[OutcomeReport]) -> Outgoing:
+    """Some outcomes to the gateway, in one message."""
+    return _status(report.model_dump_json().encode() for report in reports)
+
+
+def to_status_in_parts(reports: Iterable[OutcomeReport]) -> list[Outgoing]:
+    """Any number of outcomes to the gateway, in as few messages as their size allows.
+
+    What is said of one hop stays together, so that it is known as a whole or not at all.
+    """
+    batches: list[list[bytes]] = []
+    room, more_follows = 0, False
+    for report in reports:
+        written = report.model_dump_json().encode()
+        if len(written) > room and not more_follows:
+            batches.append([])
+            room = _STATUS_BYTES
+        batches[-1].append(written)
+        room -= len(written)
+        more_follows = report.partial
+    return [_status(batch) for batch in batches]
+
+
+def _status(reports: Iterable[bytes]) -> Outgoing:
+    return Outgoing(STATUS, STATUS_KEY, OutcomeBatch.joined(reports))
 
 
 def read_notification(body: bytes) -> NotificationMessage:
@@ -99,6 +141,16 @@ def read_outcomes(body: bytes) -> OutcomeBatch:
     if batch.version > WIRE_VERSION:
         raise NewerVersion(f"version {batch.version}")
     return batch
+
+
+def outcomes_apart(body: bytes) -> list[bytes]:
+    """The body of each outcome of a batch by itself; none where that cannot be told."""
+    try:
+        batch = json.loads(body)
+        version, reports = batch["version"], list(batch["reports"])
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return []
+    return [json.dumps({"version": version, "reports": [one]}).encode() for one in reports]
 
 
 def _unreadable(body: bytes, error: ValidationError) -> CarillonError:

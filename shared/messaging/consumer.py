@@ -1,47 +1,67 @@
 """Consuming: the only place that touches deliveries; handlers see a Delivery and settle it."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
-import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from shared.errors import BrokerUnavailable
-from shared.messaging.link import Link
+from shared.messaging.failures import tolerated, translated
+from shared.messaging.link import Link, close
 from shared.observability.metrics import IN_FLIGHT
 
 log = structlog.get_logger()
 
-_FAILURES = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
 _RETRY_SECONDS = 1.0
+_ANSWER_SECONDS = 2.0
+"""How long RabbitMQ has to answer: it may be gone, or frozen."""
 
 
 class Delivery:
-    """One message in our hands until it is acked or released."""
+    """One message in our hands until it is acked or released, whichever comes first."""
 
-    def __init__(self, message: AbstractIncomingMessage) -> None:
+    def __init__(self, message: AbstractIncomingMessage, queue: str) -> None:
         self._message = message
+        self.queue = queue
         self.body = message.body
         self.headers: dict[str, Any] = dict(message.headers or {})
         self.message_id = message.message_id
-        self.routing_key = message.routing_key or ""
         self.redelivered = bool(message.redelivered)
-        self.settled = False
+        returns = self.headers.get("x-delivery-count", 0)
+        self.returns = returns if isinstance(returns, int) else 0
+        """How often RabbitMQ got it back, for whatever cause."""
+        self.has_begun = False
+        self._settling: asyncio.Future[None] | None = None
+
+    def begin(self) -> None:
+        """From here on it is finished, and not returned for a pause or the end of the process."""
+        self.has_begun = True
 
     async def ack(self) -> None:
         """It is done. If the connection is gone, RabbitMQ delivers it again."""
-        self.settled = True
-        with contextlib.suppress(*_FAILURES):
-            await self._message.ack()
+        await self._settle(self._message.ack)
 
     async def release(self) -> None:
         """Back to the queue, for this worker or another."""
-        self.settled = True
-        with contextlib.suppress(*_FAILURES):
-            await self._message.nack(requeue=True)
+        await self._settle(partial(self._message.nack, requeue=True))
+
+    async def _settle(self, tell: Callable[[], Awaitable[None]]) -> None:
+        """Has RabbitMQ told once, also if whoever waits for it is ended meanwhile.
+
+        Else the message would stay in the hands of a process that has forgotten it, for as long
+        as its AMQP channel lives.
+        """
+        if self._settling is None:
+            self._settling = asyncio.ensure_future(_told(tell))
+        await asyncio.shield(self._settling)
+
+
+async def _told(tell: Callable[[], Awaitable[None]]) -> None:
+    with tolerated():
+        await tell()
 
 
 Handler = Callable[[Delivery], Awaitable[None]]
@@ -50,121 +70,163 @@ Handler = Callable[[Delivery], Awaitable[None]]
 class Consumer:
     """Hands the messages of one queue to a handler, at most `prefetch` at a time.
 
+    A handler calls `Delivery.begin` when its message must be finished. Whenever consuming ends
+    (a pause, the end of the process, a lost connection) what has not begun is returned at once,
+    and what has begun goes on to its end.
+
     A handler that raises has a bug: the trace is logged and the message released after a pause.
-    `pause` cancels the consumer, so that what nobody can work on waits in the queue.
     """
 
     essential = False
 
-    def __init__(
-        self, link: Link, queue: str, handler: Handler, *, prefetch: int, grace_seconds: float = 20
-    ) -> None:
+    def __init__(self, link: Link, queue: str, handler: Handler, *, prefetch: int) -> None:
         self.name = f"{queue}-consumer"
         self._link = link
         self._queue = queue
         self._handler = handler
         self._prefetch = prefetch
-        self._grace_seconds = grace_seconds
         self._wanted = asyncio.Event()
         self._wanted.set()
-        self._stop_consuming = asyncio.Event()
+        self._unwanted = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
-        self._handling: set[asyncio.Task[None]] = set()
+        self._channel: AbstractChannel | None = None
+        self._handling: dict[asyncio.Task[None], Delivery] = {}
         self._consuming = False
         self._in_flight = IN_FLIGHT.labels(queue)
 
     async def open(self) -> None:
         self._keeper = asyncio.create_task(self._keep())
 
+    async def drain(self) -> None:
+        """Takes no more from this moment on, and returns when what has begun is finished."""
+        await self._stop()
+        if self._handling:
+            await asyncio.wait(self._handling)
+
     async def close(self) -> None:
-        """Stops consuming, lets what is in flight finish within the grace time."""
-        self._stop_consuming.set()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        """Returns what is still in hand. Drain it before: here, what has begun breaks off."""
+        await self._stop()
+        await self._return(list(self._handling))
+        if self._channel is not None:
+            await close(self._channel)
 
     async def ping(self) -> None:
         if self._wanted.is_set() and not self._consuming:
             raise BrokerUnavailable(f"not consuming {self._queue}")
 
     def pause(self) -> None:
-        """Stops taking messages; what is in flight goes on."""
+        """Takes no more messages until `resume`."""
         self._wanted.clear()
-        self._stop_consuming.set()
+        self._unwanted.set()
 
     def resume(self) -> None:
+        self._unwanted.clear()
         self._wanted.set()
+
+    async def _stop(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
 
     async def _keep(self) -> None:
         while True:
-            await self._wanted.wait()
             await self._link.wait()
-            self._stop_consuming.clear()
-            if not self._wanted.is_set():
-                continue
             try:
-                channel = await self._link.channel()
-            except BrokerUnavailable:
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            try:
-                await self._consume(channel)
-            except _FAILURES as error:
-                log.warning("consumer interrupted", queue=self._queue, detail=repr(error))
-                await asyncio.sleep(_RETRY_SECONDS)
-            finally:
-                self._consuming = False
-                await self._leave(channel)
+                self._channel = await self._link.channel()
+                await self._use(self._channel)
+            except BrokerUnavailable as error:
+                log.warning("consumer interrupted", queue=self._queue, detail=str(error))
+            if self._channel is not None:
+                await close(self._channel)
+            await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _consume(self, channel: AbstractChannel) -> None:
-        await channel.set_qos(prefetch_count=self._prefetch)
-        queue = await channel.get_queue(self._queue, ensure=False)
-        tag = await queue.consume(self._receive)
-        self._consuming = True
+    async def _use(self, channel: AbstractChannel) -> None:
+        """Consumes while it is wanted, until the AMQP channel closes."""
+        with translated("cannot consume"):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await channel.set_qos(prefetch_count=self._prefetch)
+                queue = await channel.get_queue(self._queue, ensure=False)
         closed = asyncio.ensure_future(_until_closed(channel))
-        stopped = asyncio.ensure_future(self._stop_consuming.wait())
         try:
-            await asyncio.wait([closed, stopped], return_when=asyncio.FIRST_COMPLETED)
+            while not closed.done():
+                await _first(closed, self._wanted)
+                if not closed.done():
+                    await self._consume(queue, closed)
         finally:
             closed.cancel()
-            stopped.cancel()
-            if not channel.is_closed:
-                with contextlib.suppress(*_FAILURES):
-                    await queue.cancel(tag)
 
-    async def _leave(self, channel: AbstractChannel) -> None:
-        """Waits for handlers before the channel closes: delivery tags die with it."""
-        handling = list(self._handling)
-        if handling:
-            _, unfinished = await asyncio.wait(handling, timeout=self._grace_seconds)
-            for task in unfinished:
-                task.cancel()
-            await asyncio.gather(*unfinished, return_exceptions=True)
-        with contextlib.suppress(*_FAILURES):
-            await channel.close()
+    async def _consume(self, queue: AbstractQueue, closed: asyncio.Future[None]) -> None:
+        self._consuming = True
+        tag = None
+        try:
+            with translated("cannot consume"):
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    tag = await queue.consume(self._receive)
+            await _first(closed, self._unwanted)
+        finally:
+            self._consuming = False
+            try:
+                if tag is not None and not closed.done():
+                    await _cancel(queue, tag)
+            finally:
+                await self._return(self._not_begun())
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:
-        task = asyncio.create_task(self._handle(Delivery(message)))
-        self._handling.add(task)
+        delivery = Delivery(message, self._queue)
+        if not self._consuming:
+            await delivery.release()
+            return
+        task = asyncio.create_task(self._handle(delivery))
+        self._handling[task] = delivery
         self._in_flight.set(len(self._handling))
         task.add_done_callback(self._handled)
 
     def _handled(self, task: asyncio.Task[None]) -> None:
-        self._handling.discard(task)
+        del self._handling[task]
         self._in_flight.set(len(self._handling))
 
     async def _handle(self, delivery: Delivery) -> None:
         try:
             await self._handler(delivery)
+        except BrokerUnavailable as error:
+            log.warning("delivery returned", queue=self._queue, detail=str(error))
+            await asyncio.sleep(_RETRY_SECONDS)
         except Exception:
             log.exception("handler failed", queue=self._queue)
             await asyncio.sleep(_RETRY_SECONDS)
         finally:
-            if not delivery.settled:
-                await delivery.release()
+            await delivery.release()
+
+    def _not_begun(self) -> list[asyncio.Task[None]]:
+        return [task for task, delivery in self._handling.items() if not delivery.has_begun]
+
+    async def _return(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        """Ends handlers wherever they stand; their messages go back."""
+        returned = {task: self._handling[task] for task in tasks}
+        for task in returned:
+            task.cancel()
+        await asyncio.gather(*returned, return_exceptions=True)
+        for delivery in returned.values():
+            # A task that was cancelled before its first step has done nothing at all.
+            await delivery.release()
+
+
+async def _first(future: asyncio.Future[None], event: asyncio.Event) -> None:
+    """Returns when one of the two has happened."""
+    waiting = asyncio.ensure_future(event.wait())
+    either: list[asyncio.Future[Any]] = [future, waiting]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
 
 
 async def _until_closed(channel: AbstractChannel) -> None:
-    with contextlib.suppress(*_FAILURES):
+    with tolerated():
         await channel.closed()
+
+
+async def _cancel(queue: AbstractQueue, tag: str) -> None:
+    with tolerated():
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await queue.cancel(tag)

@@ -1,4 +1,4 @@
-"""How many messages wait in each queue, as a metric."""
+"""How many messages wait in each queue, asked and as a metric."""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,8 +39,18 @@ class Depths(Background):
 
     async def measure(self) -> None:
         """Asks RabbitMQ once; raises BrokerUnavailable."""
-        async with self._link.using_channel() as channel:
-            for queue in TOPOLOGY.queues:
-                declared = await channel.declare_queue(queue.name, passive=True)
-                count = declared.declaration_result.message_count or 0
-                QUEUE_MESSAGES.labels(queue.name).set(count)
+        for queue, count in (await depths(self._link)).items():
+            QUEUE_MESSAGES.labels(queue).set(count)
+
+
+async def depths(link: Link) -> dict[str, int]:
+    """Messages that wait in each queue, those in a consumer's hands left out.
+
+    Raises BrokerUnavailable.
+    """
+    async with link.using_channel() as channel:
+        counts = {}
+        for queue in TOPOLOGY.queues:
+            declared = await channel.declare_queue(queue.name, passive=True)
+            counts[queue.name] = declared.declaration_result.message_count or 0
+        return counts

@@ -11,13 +11,16 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from shared.background import is_ending
 from shared.errors import BrokerUnavailable
+from shared.messaging.failures import tolerated, translated
 from shared.messaging.topology import TOPOLOGY, Topology
 from shared.resilience.schedule import backoff
 
 log = structlog.get_logger()
 
 _CONNECT_SECONDS = 5.0
-_FAILURES = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
+_CLOSE_SECONDS = 1.0
+_HEARTBEAT_SECONDS = 10
+"""A connection that went silent is given up after about three of these."""
 _BACKOFF_BASE, _BACKOFF_CAP = 0.2, 3.0
 
 
@@ -60,40 +63,58 @@ class Link:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
         if self._connection is not None:
-            await self._connection.close()
+            with tolerated():
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._connection.close()
 
     async def ping(self) -> None:
+        """Raises BrokerUnavailable without a connection, and while RabbitMQ reads nothing from it.
+
+        It stops reading from whoever publishes when it is short of memory or disk space.
+        """
         if not self._connected.is_set():
             raise BrokerUnavailable(self._last_error)
+        try:
+            async with asyncio.timeout(0):
+                await self.wait_flow()
+        except TimeoutError:
+            raise BrokerUnavailable("RabbitMQ takes nothing: it lacks memory or disk") from None
 
     async def wait(self) -> None:
         """Returns when there is a connection."""
         await self._connected.wait()
+
+    async def wait_flow(self) -> None:
+        """Returns when there is a connection that RabbitMQ reads from."""
+        while True:
+            await self._connected.wait()
+            connection = self._connection
+            if connection is None or connection.transport is None:
+                return
+            await connection.transport.ready()  # also when the connection is lost
+            if connection is self._connection:
+                return
 
     async def channel(self, *, confirms: bool = False) -> AbstractChannel:
         """A new AMQP channel; raises BrokerUnavailable at once while there is no connection."""
         connection = self._connection
         if connection is None or not self._connected.is_set():
             raise BrokerUnavailable(self._last_error)
-        try:
+        with translated("no AMQP channel"):
             async with asyncio.timeout(_CONNECT_SECONDS):
                 return await connection.channel(
                     publisher_confirms=confirms, on_return_raises=confirms
                 )
-        except _FAILURES as error:
-            raise BrokerUnavailable(f"no AMQP channel: {error!r}") from error
 
     @asynccontextmanager
     async def using_channel(self) -> AsyncIterator[AbstractChannel]:
         """A channel for a while; raises BrokerUnavailable, also when it breaks meanwhile."""
         channel = await self.channel()
         try:
-            yield channel
-        except _FAILURES as error:
-            raise BrokerUnavailable(f"the AMQP channel broke: {error!r}") from error
+            with translated("the AMQP channel broke"):
+                yield channel
         finally:
-            with contextlib.suppress(*_FAILURES):
-                await channel.close()
+            await close(channel)
 
     async def _keep(self) -> None:
         failures = 0
@@ -126,6 +147,7 @@ class Link:
             connection = await aio_pika.connect(
                 self._url,
                 timeout=_CONNECT_SECONDS,
+                heartbeat=_HEARTBEAT_SECONDS,
                 client_properties={"connection_name": self.name},
             )
         try:
@@ -144,3 +166,10 @@ def _loss_of(connection: AbstractConnection) -> asyncio.Event:
     lost = asyncio.Event()
     connection.close_callbacks.add(lambda *_: lost.set())
     return lost
+
+
+async def close(channel: AbstractChannel) -> None:
+    """Closes an AMQP channel, without waiting for a RabbitMQ that is gone or frozen."""
+    with tolerated():
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await channel.close()

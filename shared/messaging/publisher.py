@@ -2,33 +2,28 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from itertools import count, islice
 from uuid import uuid4
 
-import aio_pika
-from aio_pika import DeliveryMode, Message
-from aio_pika.abc import AbstractChannel, AbstractExchange
+from aio_pika.abc import AbstractChannel
+from aiormq import Channel
+from aiormq.abc import ChannelFrame
 
 from shared.errors import BrokerUnavailable
+from shared.messaging.confirms import Confirms
+from shared.messaging.failures import translated
 from shared.messaging.link import Link
+from shared.messaging.outgoing import Outgoing
 
 _CONFIRM_SECONDS = 10.0
-_FAILURES = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message to publish."""
-
-    exchange: str
-    routing_key: str
-    body: bytes
-    headers: dict[str, Any] = field(default_factory=dict)
 
 
 class Publisher:
-    """Publishes on one AMQP channel of its link, opened anew after a loss."""
+    """Publishes on one AMQP channel of its link, opened anew after a loss.
+
+    What is published together is written together, and its confirms are awaited as one: the
+    library's own way makes several tasks and futures of each message.
+    """
 
     essential = False
 
@@ -36,24 +31,42 @@ class Publisher:
         self.name = f"{link.name}-publisher"
         self._link = link
         self._confirm_seconds = confirm_seconds
-        self._channel: AbstractChannel | None = None
-        self._exchanges: dict[str, AbstractExchange] = {}
+        self._opened: AbstractChannel | None = None
+        self._channel: Channel | None = None
         self._opening = asyncio.Lock()
+        self._own_name = uuid4().hex
+        self._numbers = count()
 
     async def wait(self) -> None:
-        """Returns when there is a connection to publish on."""
-        await self._link.wait()
+        """Returns when RabbitMQ takes messages."""
+        await self._link.wait_flow()
 
     async def publish(self, messages: Sequence[Outgoing]) -> list[BrokerUnavailable | None]:
         """One entry for each message, in order: None when RabbitMQ confirmed it.
 
         A failed entry may have been stored all the same (its confirm was lost): publish it again.
         """
+        if not messages:
+            return []
         try:
-            await self._ready(messages)
+            channel = await self._ready()
         except BrokerUnavailable as error:
             return [error] * len(messages)
-        return list(await asyncio.gather(*(self._publish(message) for message in messages)))
+        ids = [f"{self._own_name}-{number}" for number in islice(self._numbers, len(messages))]
+        confirms = Confirms(channel, ids)
+        payload = _written(channel, messages, ids)
+        failure: BrokerUnavailable | None = None
+        try:
+            with translated("not confirmed"):
+                async with asyncio.timeout(self._confirm_seconds):
+                    # A task of the channel, so that it ends when the channel closes.
+                    await channel.create_task(_write(channel, payload, confirms))
+                    await confirms.wait()
+        except BrokerUnavailable as error:
+            failure = error
+        finally:
+            confirms.end(failure)
+        return [_translated(one) for one in confirms.failures]
 
     async def publish_one(self, message: Outgoing) -> None:
         """Publishes one message; raises BrokerUnavailable when it was not confirmed."""
@@ -61,30 +74,39 @@ class Publisher:
         if failure is not None:
             raise failure
 
-    async def _publish(self, message: Outgoing) -> BrokerUnavailable | None:
-        try:
-            await self._exchanges[message.exchange].publish(
-                Message(
-                    message.body,
-                    headers=message.headers,
-                    message_id=uuid4().hex,
-                    content_type="application/json",
-                    delivery_mode=DeliveryMode.PERSISTENT,
-                ),
-                message.routing_key,
-                mandatory=True,
-                timeout=self._confirm_seconds,
-            )
-        except _FAILURES as error:
-            return BrokerUnavailable(f"not confirmed: {error!r}")
-        except KeyError:
-            return BrokerUnavailable("the AMQP channel was closed meanwhile")
-        return None
-
-    async def _ready(self, messages: Sequence[Outgoing]) -> None:
+    async def _ready(self) -> Channel:
+        await self._link.ping()
         async with self._opening:
-            if self._channel is None or self._channel.is_closed:
-                self._exchanges = {}
-                self._channel = await self._link.channel(confirms=True)
-            for name in {message.exchange for message in messages} - self._exchanges.keys():
-                self._exchanges[name] = await self._channel.get_exchange(name, ensure=False)
+            if self._opened is None or self._channel is None or self._opened.is_closed:
+                self._opened = await self._link.channel(confirms=True)
+                with translated("no AMQP channel"):
+                    channel = await self._opened.get_underlay_channel()
+                assert isinstance(channel, Channel)  # noqa: S101 - for the type checker
+                self._channel = channel
+            return self._channel
+
+
+def _written(channel: Channel, messages: Sequence[Outgoing], ids: Sequence[str]) -> bytes:
+    number, most_bytes = channel.number, channel.max_content_size
+    return b"".join(
+        message.frames(number, message_id, most_bytes)
+        for message, message_id in zip(messages, ids, strict=True)
+    )
+
+
+async def _write(channel: Channel, payload: bytes, confirms: Confirms) -> None:
+    """Hands the frames to the connection and expects their confirms.
+
+    RabbitMQ counts what it receives. Nothing comes between the two, so that we count alike.
+    """
+    drained = asyncio.get_running_loop().create_future()
+    await channel.write_queue.put(
+        ChannelFrame(payload=payload, should_close=False, drain_future=drained)
+    )
+    confirms.begin()
+
+
+def _translated(failure: BaseException | None) -> BrokerUnavailable | None:
+    if failure is None or isinstance(failure, BrokerUnavailable):
+        return failure
+    return BrokerUnavailable(f"not confirmed: {failure!r}")

@@ -105,6 +105,11 @@ def queue_of(routing_key: str) -> str:
     return f"{routing_key}.queue"
 
 
+def key_of(queue: str) -> str:
+    """The routing key that leads into a queue of `notifications.direct`."""
+    return queue.removesuffix(".queue")
+
+
 def retry_tier(delay: float) -> int | None:
     """The queue, by its delay in milliseconds, for a wait of `delay` seconds; None if none fits."""
     for tier in RETRY_TIERS_MS:

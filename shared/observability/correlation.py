@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from uuid import uuid4
+
+from uuid_utils import uuid4
+
+from shared.schemas.text import CORRELATION_ID
 
 HEADER = "X-Correlation-ID"
 
-_PATTERN = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+_PATTERN = re.compile(CORRELATION_ID)
 _current: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 
 

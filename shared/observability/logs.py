@@ -8,12 +8,15 @@ from typing import Any
 
 import structlog
 
-from shared.observability import correlation
+from shared.observability import correlation, discretion
 
 _SECRET_NAMES = re.compile(r"password|secret|token|authorization|api_key|credential", re.IGNORECASE)
 _SECRET_VALUES = re.compile(
     r"(ck_(?:live|test)_)[A-Za-z0-9_\-]+|(Bearer )[A-Za-z0-9._\-]+|(://[^:/@\s]*:)[^@/\s]+(?=@)"
 )
+
+_OURS = frozenset({"timestamp", "level", "service", "correlation_id", "id"})
+"""Made by us, and looked for by whoever follows a notification."""
 
 Event = MutableMapping[str, Any]
 
@@ -28,6 +31,7 @@ def configure(service: str, level: str = "INFO") -> None:
         _correlated,
         structlog.processors.format_exc_info,
         hide_secrets,
+        _discreet,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -48,8 +52,10 @@ def configure(service: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("aio_pika", "aiormq", "httpx", "httpcore", "alembic", "google"):
+    for noisy in ("aio_pika", "httpx", "httpcore", "alembic", "google"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It shows the trace of every lost connection; `Link` says in one line what was lost.
+    logging.getLogger("aiormq").setLevel(logging.ERROR)
 
 
 def hide_secrets(_logger: Any, _method: str, event: Event) -> Event:
@@ -59,6 +65,18 @@ def hide_secrets(_logger: Any, _method: str, event: Event) -> Event:
             event[name] = "***"
         elif isinstance(value, str):
             event[name] = _SECRET_VALUES.sub(_masked, value)
+    return event
+
+
+def _discreet(_logger: Any, _method: str, event: Event) -> Event:
+    """Hides the secrets of the notification at hand, in whatever a line says of it."""
+    for name, value in event.items():
+        if name in _OURS or name.startswith("_"):
+            continue
+        said = value if isinstance(value, str) else repr(value)
+        hidden = discretion.hide(said)
+        if hidden != said:
+            event[name] = hidden
     return event
 
 

@@ -1,6 +1,8 @@
 """Every metric of the suite, by name. `/metrics` shows those that the process has touched."""
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
 from prometheus_client import (
@@ -32,6 +34,17 @@ PROVIDER_SECONDS = Histogram(
     ["provider", "outcome"],
     buckets=_LATENCIES,
 )
+RATE_WAIT_SECONDS = Histogram(
+    "carillon_rate_wait_seconds",
+    "Time that a message waited for its turn at a provider's send rate.",
+    ["provider"],
+    buckets=_WAITS,
+)
+FAILOVERS = Counter(
+    "carillon_failovers_total",
+    "Messages that a provider took in place of one before it that could not be used.",
+    ["provider"],
+)
 DELIVERY_SECONDS = Histogram(
     "carillon_delivery_seconds",
     "Time from accept to the provider's acceptance.",
@@ -55,11 +68,22 @@ OUTBOX_OLDEST_SECONDS = Gauge(
     "Age of the oldest due row in the outbox.",
     multiprocess_mode="mostrecent",
 )
+REENQUEUED = Counter(
+    "carillon_reenqueued_total",
+    "Notifications that were lost on their way and enqueued once more.",
+    ["lane"],
+)
+OPEN_DEAD_LETTERS = Gauge(
+    "carillon_dead_letters_open",
+    "Dead letters that nobody has redriven or discarded.",
+    ["reason"],
+    multiprocess_mode="mostrecent",
+)
 BREAKER_OPEN = Gauge(
     "carillon_breaker_open",
     "1 while calls are not tried, 0.5 while one is probing.",
     ["name"],
-    multiprocess_mode="max",
+    multiprocess_mode="livemax",
 )
 IN_FLIGHT = Gauge(
     "carillon_in_flight",
@@ -74,8 +98,20 @@ def exposition() -> bytes:
 
     Source: https://prometheus.github.io/client_python/multiprocess/
     """
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is None:
         return generate_latest(PROCESS_REGISTRY)
+    _forget_the_dead(Path(folder))
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Drops what processes that ended said of their present state; what they counted stays."""
+    for pid in {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*_*.db")}:
+        with suppress(PermissionError):  # it lives, under another user
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -15,8 +15,8 @@ from shared.messaging import Publisher
 from shared.messaging.addressed import NewerVersion, Unreadable, read_notification, to_lane
 from shared.observability.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS
 from shared.outbox import statements
+from shared.outbox.rows import Written
 from shared.resilience.schedule import backoff
-from shared.schemas.wire import NotificationMessage
 
 log = structlog.get_logger()
 
@@ -41,20 +41,28 @@ class Relay(Background):
         self._database = database
         self._publisher = publisher
         self._nudged = asyncio.Event()
+        self._is_leaving = False
+        self._in_hand = asyncio.Lock()
 
     def jobs(self) -> Sequence[Job]:
         return self._run, self._measure
+
+    async def drain(self) -> None:
+        """Leases no more, and finishes the batch in hand."""
+        self._is_leaving = True
+        async with self._in_hand:
+            return
 
     def nudge(self) -> None:
         """Something new is due."""
         self._nudged.set()
 
-    async def publish(self, messages: Sequence[NotificationMessage]) -> bool:
+    async def publish(self, messages: Sequence[Written]) -> bool:
         """Publishes messages whose rows are leased and deletes the rows that were confirmed.
 
         False when RabbitMQ did not take all of them: their rows become due again by themselves.
         """
-        answers = await self._publisher.publish([to_lane(message) for message in messages])
+        answers = await self._publisher.publish([to_lane(m.message, m.body) for m in messages])
         confirmed = [m for m, failure in zip(messages, answers, strict=True) if failure is None]
         if confirmed:
             await self._tell(statements.DELETE, confirmed)
@@ -64,10 +72,10 @@ class Relay(Background):
         failures = 0
         while True:
             try:
-                drained = await self._drain()
+                is_done = await self._work_off()
             except DatabaseUnavailable:
-                drained = False
-            failures = 0 if drained else failures + 1
+                is_done = False
+            failures = 0 if is_done else failures + 1
             pause = _IDLE_SECONDS
             if failures:
                 pause = backoff(failures, base=_FIRST_PAUSE_SECONDS, cap=_LONGEST_PAUSE_SECONDS)
@@ -76,14 +84,18 @@ class Relay(Background):
                     await self._nudged.wait()
             self._nudged.clear()
 
-    async def _drain(self) -> bool:
+    async def _work_off(self) -> bool:
         """Works until nothing is due; False when RabbitMQ did not take everything."""
         await self._publisher.wait()
-        while rows := await self._lease():
-            messages = _readable(rows)
-            if not await self.publish(messages):
-                await self.give_back(messages)
-                return False
+        while not self._is_leaving:
+            async with self._in_hand:
+                rows = await self._lease()
+                if not rows:
+                    break
+                messages = _readable(rows)
+                if not await self.publish(messages):
+                    await self.give_back(messages)
+                    return False
         return True
 
     async def _lease(self) -> list[Any]:
@@ -91,17 +103,17 @@ class Relay(Background):
             rows: list[Any] = await connection.fetch(statements.LEASE, _BATCH, _LEASE)
             return rows
 
-    async def give_back(self, messages: Sequence[NotificationMessage]) -> None:
+    async def give_back(self, messages: Sequence[Written]) -> None:
         """Ends the lease on what was not published: it is due at once, for whoever comes first."""
         await self._tell(statements.RETURN, messages)
 
-    async def _tell(self, statement: str, messages: Sequence[NotificationMessage]) -> None:
+    async def _tell(self, statement: str, rows: Sequence[Written]) -> None:
         async with self._database.driver() as connection:
             await connection.execute(
                 statement,
-                [message.id for message in messages],
-                [message.generation for message in messages],
-                [message.hop for message in messages],
+                [row.message.id for row in rows],
+                [row.message.generation for row in rows],
+                [row.message.hop for row in rows],
             )
 
     async def _measure(self) -> None:
@@ -115,12 +127,12 @@ class Relay(Background):
             await asyncio.sleep(_MEASURE_SECONDS)
 
 
-def _readable(rows: list[Any]) -> list[NotificationMessage]:
+def _readable(rows: list[Any]) -> list[Written]:
     """The messages of leased rows. One that this process cannot read waits for another to come."""
     messages = []
     for row in rows:
         try:
-            messages.append(read_notification(row["body"]))
+            messages.append(Written(read_notification(row["body"]), row["body"]))
         except (Unreadable, NewerVersion) as error:
             log.error("outbox row left", id=str(row["notification_id"]), detail=str(error))
     return messages

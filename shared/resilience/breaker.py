@@ -18,6 +18,7 @@ State = Literal["closed", "open", "half_open"]
 Listener = Callable[[], None]
 
 _PROBE_PATIENCE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 3600.0
 
 
 class Breaker:
@@ -31,6 +32,9 @@ class Breaker:
     pybreaker's own guards see neither coroutines nor cancellation, so it is told each result
     after the fact. A result counts only in the state in which its call began: calls that were
     under way when the breaker opened change nothing when they end.
+
+    It stays open for `recovery_seconds`, or for as long as the failure that opened it asks for
+    (`retry_after`), an hour at most.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class Breaker:
         self._proves_health = proves_health
         self._clock = clock
         self._circuit = CircuitBreaker(fail_max=failures, throw_new_error_on_trip=False)
-        self._opened_at = clock()
+        self._open_until = clock()
         self._is_probing = False
         self._opened_listeners: list[Listener] = []
         self._closed_listeners: list[Listener] = []
@@ -89,20 +93,27 @@ class Breaker:
             return await function()
 
     @asynccontextmanager
-    async def guard(self) -> AsyncIterator[None]:
-        """Lets its block run and learns from how it ends; raises BreakerOpen instead of running."""
+    async def guard(self, *, heals: bool = True) -> AsyncIterator[None]:
+        """Lets its block run and learns from how it ends; raises BreakerOpen instead of running.
+
+        Without `heals` a success closes an open breaker, and leaves the count of a closed one as
+        it is: for calls that prove less than the usual ones.
+        """
         is_probe = self._admit()
         began_in = self._circuit.state
+        is_telling = heals or is_probe
         try:
             yield
         except self._counts as error:
             self._failed(began_in, error)
             raise
         except self._proves_health:
-            self._succeeded(began_in)
+            if is_telling:
+                self._succeeded(began_in)
             raise
         else:
-            self._succeeded(began_in)
+            if is_telling:
+                self._succeeded(began_in)
         finally:
             if is_probe:
                 self._is_probing = False
@@ -138,7 +149,8 @@ class Breaker:
         with suppress(type(error)):
             self._circuit.call(_raise, error)
         if self._circuit.current_state == STATE_OPEN:
-            self._opened_at = self._clock()
+            asked = min(getattr(error, "retry_after", None) or 0.0, _LONGEST_PAUSE_SECONDS)
+            self._open_until = self._clock() + max(self._recovery_seconds, asked)
             self._gauge.set(1)
             # A far side that stays away is worth one line, not one for each probe.
             say = log.debug if is_probe else log.warning
@@ -146,7 +158,7 @@ class Breaker:
             _tell(self._opened_listeners)
 
     def _remaining(self) -> float:
-        return max(0.0, self._opened_at + self._recovery_seconds - self._clock())
+        return max(0.0, self._open_until - self._clock())
 
 
 def _tell(listeners: list[Listener]) -> None:

@@ -21,12 +21,12 @@ class RetrySchedule:
     def delay(self, attempt: int, retry_after: float | None = None) -> float | None:
         """Seconds to wait after attempt number `attempt` (from 1) failed; None: no retry is left.
 
-        The far side's own `retry_after` wins where it is longer, up to `cap`.
+        The far side's own `retry_after` wins where it is longer.
         """
         if attempt > self.max_retries:
             return None
         wait = self.base * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS)
-        return min(self.cap, max(wait, retry_after or 0.0))
+        return max(min(self.cap, wait), retry_after or 0.0)
 
 
 def backoff(

@@ -20,6 +20,9 @@ class TemplateFacts(BaseModel):
     active: bool
     variables: frozenset[str] = Field(description="Declared in any of the languages.")
     header_variables: frozenset[str] = Field(description="Those that flow into a header line.")
+    sensitive: frozenset[str] = Field(
+        default=frozenset(), description="Those that are secrets in any of the languages."
+    )
 
 
 class FactsQuestion(BaseModel):
@@ -55,6 +58,10 @@ class TemplateContent(BaseModel):
     channel: Channel
     active: bool
     fields: dict[str, str]
+    sensitive: frozenset[str] = Field(
+        default=frozenset(),
+        description="Variables that are secrets in this text, or in any language's newest.",
+    )
 
 
 class ContentQuestion(BaseModel):

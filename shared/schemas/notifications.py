@@ -1,22 +1,16 @@
 """Notifications as clients ask for them and see them."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from shared.schemas.text import BigId, LanguageTag, Slug
+from shared.schemas.recipient import Recipient
+from shared.schemas.text import BigId, IdempotencyKey, LanguageTag, Slug
 from shared.schemas.vocabulary import Channel, Priority, Reason, Status
 
 LONGEST_LIFETIME = timedelta(days=30)
-
-
-def _in_reach(value: datetime) -> datetime:
-    now = datetime.now(UTC)
-    if not now < value <= now + LONGEST_LIFETIME:
-        raise ValueError(f"must be in the future, at most {LONGEST_LIFETIME.days} days ahead")
-    return value
 
 
 class SendRequest(BaseModel):
@@ -25,6 +19,7 @@ class SendRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,
         json_schema_extra={
             "examples": [
                 {
@@ -45,7 +40,7 @@ class SendRequest(BaseModel):
     channel: Channel
     template_id: Slug
     variables: dict[str, Any] = Field(
-        default_factory=dict, description="Values for the template's variables."
+        default_factory=dict, description="Values for the template's variables.", repr=False
     )
     priority: Priority = Priority.NORMAL
     category: Slug | None = Field(default=None, description="What kind of message this is.")
@@ -55,8 +50,16 @@ class SendRequest(BaseModel):
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Kept with the notification and shown with its status."
     )
-    expires_at: Annotated[AwareDatetime, AfterValidator(_in_reach)] | None = Field(
-        default=None, description="Not sent after this time; 24 hours when nothing is said."
+    expires_at: AwareDatetime | None = Field(
+        default=None,
+        description="Not sent after this time, at most 30 days ahead; when nothing is said, "
+        "the category decides, else 24 hours.",
+    )
+    request_id: IdempotencyKey | None = Field(
+        default=None,
+        description="Your own name for this request, up to 255 printable characters: the "
+        "idempotency key when there is no Idempotency-Key header. The `request_id` of the answer "
+        "is another: the notification's id.",
     )
 
 
@@ -104,15 +107,24 @@ class Notification(BaseModel):
     provider_message_id: str | None
     correlation_id: str
     metadata: dict[str, Any]
+    recipient: Recipient | None = Field(
+        default=None, description="Where it goes in place of the user's own addresses."
+    )
     created_at: datetime
     updated_at: datetime
     sent_at: datetime | None
     delivered_at: datetime | None
     expires_at: datetime
+    redriven_at: datetime | None = Field(
+        default=None, description="When it was last sent again from the dead letters."
+    )
 
 
 class NotificationDetail(Notification):
     """A notification with everything that happened to it, oldest first."""
 
-    variables: dict[str, Any]
+    variables: dict[str, Any] = Field(
+        description="A secret of the template is shown as `***`; all are, while the template "
+        "could not be looked up."
+    )
     timeline: list[TimelineEntry]

@@ -14,14 +14,19 @@ class TargetKind(StrEnum):
     FCM_TOKEN = "fcm_token"  # noqa: S105 - a kind, not a secret
 
 
-class PushTarget(BaseModel):
-    """One device of a user; `id` names it for claims and timelines."""
+class PushAddress(BaseModel):
+    """What a push provider calls a device."""
 
     model_config = ConfigDict(frozen=True)
 
-    id: str
     kind: TargetKind = TargetKind.FCM_TOKEN
     value: str
+
+
+class PushTarget(PushAddress):
+    """One device of a user; `id` names it for claims and timelines."""
+
+    id: str
 
 
 class Profile(BaseModel):

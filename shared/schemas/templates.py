@@ -115,13 +115,19 @@ class NewTemplate(Sources):
         "has a default for a variable, name only the others.",
         examples=[["name"]],
     )
+    sensitive: Variables | None = Field(
+        default=None,
+        description="Which variables are secrets, such as codes and links: shown as `***`, and "
+        "forgotten once the notification has a final status.",
+        examples=[[]],
+    )
     language: Language = Field(default="en", examples=["en"])
 
 
 class TemplateChange(Sources):
     """What shall be different: fields not given keep their value, `null` removes an optional one.
 
-    A change of texts, name or variables makes a new version; `active` alone makes none.
+    A change of texts, name, variables or secrets makes a new version; `active` alone makes none.
     """
 
     model_config = ConfigDict(
@@ -130,6 +136,9 @@ class TemplateChange(Sources):
 
     name: LineText | None = None
     variables: Variables | None = Field(default=None, description="`null`: all that the texts use.")
+    sensitive: Variables | None = Field(
+        default=None, description="Which variables are secrets; `null`: none."
+    )
     channel: Channel | None = Field(
         default=None, description="May be repeated, and cannot be changed."
     )
@@ -159,6 +168,7 @@ class TemplateVersion(BaseModel):
         description="Used by the texts but not declared: rendering fails where one is needed "
         "and not given."
     )
+    sensitive: list[str] = Field(description="Variables that are secrets.", examples=[[]])
     created_at: datetime = Field(description="When this version was saved.")
 
 
@@ -194,6 +204,7 @@ class VersionSummary(BaseModel):
     language: str
     name: str
     variables: list[str]
+    sensitive: list[str]
     created_at: datetime
 
 

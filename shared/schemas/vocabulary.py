@@ -1,6 +1,7 @@
 """The closed word lists: channels, priorities, statuses, reasons. Add a word only here."""
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Channel(StrEnum):
@@ -33,6 +34,11 @@ class Mode(StrEnum):
 
     LIVE = "live"
     TEST = "test"
+
+
+OnUnknown = Literal["resend", "hold"]
+"""What becomes of a send whose outcome nobody knows: `resend` repeats it under the same Message-ID
+or collapse key, `hold` puts it among the dead letters."""
 
 
 class Status(StrEnum):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
+from starlette.types import Scope as AsgiScope
 
 from shared.errors import Forbidden, Unauthenticated
 from shared.schemas.access import Caller, Scope
@@ -38,10 +39,10 @@ class Access:
     def is_neighbour(self, credential: str) -> bool:
         return hmac.compare_digest(credential.encode(), self._internal_token)
 
-    async def caller(self, request: Request, credential: str | None) -> Caller:
-        """The caller; raises Unauthenticated."""
+    async def caller(self, credential: str | None, host: str | None) -> Caller:
+        """Who calls from this host; raises Unauthenticated."""
         if credential is None:
-            if self._open_loopback and request.client and request.client.host in _LOOPBACK:
+            if self._open_loopback and host in _LOOPBACK:
                 return OPEN_CALLER
             raise Unauthenticated("Give an API key: Authorization: Bearer <key>.")
         if self.is_neighbour(credential):
@@ -57,18 +58,35 @@ async def _caller(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
     access: Access = request.app.state.access
-    return await access.caller(request, bearer.credentials if bearer else None)
+    credential = bearer.credentials if bearer else None
+    return await access.caller(credential, request.client.host if request.client else None)
 
 
 def require(scope: Scope) -> Any:
     """A dependency that yields the Caller, or ends the request with 401 or 403."""
 
     async def check(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
-        if not caller.may(scope):
-            raise Forbidden(f"This API key lacks the scope '{scope}'.")
-        return caller
+        return _entitled(caller, scope)
 
     return Depends(check)
+
+
+async def caller_of(asgi: AsgiScope, authorization: bytes | None, scope: Scope) -> Caller:
+    """What `require` yields, for a request that FastAPI does not read.
+
+    Raises Unauthenticated or Forbidden.
+    """
+    access: Access = asgi["app"].state.access
+    kind, _, credential = (authorization or b"").decode("latin-1").partition(" ")
+    given = credential.strip() if kind.lower() == "bearer" else None
+    client = asgi.get("client")
+    return _entitled(await access.caller(given or None, client[0] if client else None), scope)
+
+
+def _entitled(caller: Caller, scope: Scope) -> Caller:
+    if not caller.may(scope):
+        raise Forbidden(f"This API key lacks the scope '{scope}'.")
+    return caller
 
 
 async def _neighbour(caller: Annotated[Caller, Depends(_caller)]) -> Caller:

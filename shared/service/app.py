@@ -17,6 +17,8 @@ from shared.schemas.envelope import Failure
 from shared.service import failures
 from shared.service.access import Access, Authenticator
 from shared.service.body import BodyGuard
+from shared.service.direct import Direct, DirectRoute
+from shared.service.doorkeeper import Doorkeeper
 from shared.service.observed import Observed
 from shared.service.probes import probes
 from shared.service.resources import Resources
@@ -36,6 +38,7 @@ def create_app(
     description: str,
     resources: Sequence[Resource],
     routers: Sequence[APIRouter] = (),
+    direct: Sequence[DirectRoute] = (),
     authenticate: Authenticator = _nobody,
     open_loopback: bool = False,
 ) -> FastAPI:
@@ -45,12 +48,17 @@ def create_app(
     that callers are told 503 instead of waiting, and goes on opening.
     """
     name = settings.service_name
-    opened = Resources(name, resources)
+    opened = Resources(name, resources, grace_seconds=settings.grace_seconds)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         opening = asyncio.create_task(opened.open())
-        await asyncio.wait([opening], timeout=_STARTUP_PATIENCE_SECONDS)
+        leaving = asyncio.create_task(opened.leaving.wait())
+        await asyncio.wait(
+            [opening, leaving],
+            timeout=_STARTUP_PATIENCE_SECONDS,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
         if opening.done():
             opening.result()
         else:
@@ -59,9 +67,9 @@ def create_app(
         try:
             yield
         finally:
-            opening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await opening
+            for task in (opening, leaving):
+                task.cancel()
+            await asyncio.gather(opening, leaving, return_exceptions=True)
             await opened.close()
             log.info("stopped")
 
@@ -73,7 +81,10 @@ def create_app(
         responses={"4XX": {"model": Failure}, "5XX": {"model": Failure}},
         generate_unique_id_function=_operation_id,
         separate_input_output_schemas=False,
+        # The suite has metrics and correlation ids of its own; unused, it costs at each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.resources = opened
     app.state.access = Access(
         authenticate, settings.internal_service_token, open_loopback=open_loopback
     )
@@ -81,8 +92,9 @@ def create_app(
     app.include_router(probes(name, opened))
     for router in routers:
         app.include_router(router, dependencies=[Depends(opened.require)])
-    app.add_middleware(BodyGuard)
-    app.add_middleware(Observed)
+    # Around FastAPI's own middleware and its telemetry, which direct routes have no use for.
+    whole = Direct(app.build_middleware_stack(), direct, opened.require)
+    app.middleware_stack = Observed(Doorkeeper(BodyGuard(whole)))
     return app
 
 

@@ -77,6 +77,8 @@ class BodyGuard:
 def check_address(scope: Scope) -> None:
     """Raises Unprocessable when the path or the query holds a NUL, or bytes that are no text."""
     for part, raw in (("path", scope["raw_path"]), ("query", scope["query_string"])):
+        if b"%" not in raw and b"\x00" not in raw and raw.isascii():
+            continue
         try:
             text = unquote_to_bytes(raw).decode()
         except UnicodeDecodeError:

@@ -1,5 +1,8 @@
 """Errors become answers here, once: every failure leaves in the envelope."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -43,12 +46,22 @@ def answer(error: ApiError, status: int | None = None) -> JSONResponse:
     return JSONResponse(body, status_code=status or error.status, headers=error.headers)
 
 
+def answer_to_a_bug() -> JSONResponse:
+    """The response to a request that met one."""
+    return answer(ApiError("The service met an unexpected error; its log has the trace."))
+
+
 def register(app: FastAPI) -> None:
     """Installs the translations."""
 
     @app.exception_handler(ApiError)
     async def expected(_request: Request, error: ApiError) -> JSONResponse:
         return answer(error)
+
+    @app.exception_handler(Exception)
+    async def bug(_request: Request, _error: Exception) -> JSONResponse:
+        """It goes on to whoever logs it."""
+        return answer_to_a_bug()
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -64,9 +77,15 @@ def register(app: FastAPI) -> None:
 
 def from_validation(error: RequestValidationError) -> ApiError:
     """400 when the body is no JSON, else 422 with each field and its problem."""
-    problems = error.errors()[:MOST_PROBLEMS]
-    if any(problem["type"] == "json_invalid" for problem in problems):
+    problems = error.errors()
+    if any(problem["type"] == "json_invalid" for problem in problems[:MOST_PROBLEMS]):
         return MalformedRequest("The body is not valid JSON.")
+    return from_problems(problems)
+
+
+def from_problems(problems: Sequence[Mapping[str, Any]]) -> Unprocessable:
+    """422 with each field and its problem, from what pydantic says."""
+    problems = problems[:MOST_PROBLEMS]
     fields = [FieldProblem(_path(p["loc"]), _sentence(p["msg"])) for p in problems]
     names = ", ".join(dict.fromkeys(field.path for field in fields))
     return Unprocessable(f"The request has wrong fields: {names}", fields)

@@ -3,15 +3,16 @@
 A bug is met here too, where its answer and its log line still bear the correlation id.
 """
 
+import asyncio
 import time
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import ApiError
+from shared.errors import Unavailable
 from shared.observability import correlation
 from shared.observability.metrics import HTTP_SECONDS
-from shared.service.failures import answer
+from shared.service.failures import answer, answer_to_a_bug
 
 log = structlog.get_logger()
 
@@ -51,8 +52,12 @@ class Observed:
             except Exception:
                 log.exception("unexpected error", path=scope["path"])
                 if not status:
-                    bug = ApiError("The service met an unexpected error; its log has the trace.")
-                    await answer(bug)(scope, receive, stamped)
+                    await answer_to_a_bug()(scope, receive, stamped)
+            except asyncio.CancelledError:
+                # The grace time is up. What was begun may have been done.
+                if not status:
+                    late = Unavailable("The service is being restarted. Try again.")
+                    await answer(late)(scope, receive, stamped)
             finally:
                 seconds = time.perf_counter() - started
                 route = getattr(scope.get("route"), "path", "unmatched")

@@ -1,4 +1,4 @@
-"""What a service stands on: opened in order, closed in reverse, each with its own ping."""
+"""What a service stands on: opened in order, drained together, closed in reverse."""
 
 import asyncio
 import time
@@ -10,11 +10,14 @@ from pydantic import BaseModel
 
 from shared.errors import Unavailable
 from shared.resilience.waiting import until_open
-from shared.resource import Dependency, Resource
+from shared.resource import Dependency, Resource, Taking
 
 log = structlog.get_logger()
 
 _PING_SECONDS = 2.0
+_CLOSE_SECONDS = 1.0
+_CLOSING_SHARE = 0.2
+"""What closing may take of the grace time, when engines are away and every goodbye hangs."""
 
 Health = Literal["ok", "degraded", "down"]
 
@@ -36,12 +39,23 @@ class HealthReport(BaseModel):
 
 
 class Resources:
-    """All resources of one service."""
+    """All resources of one service.
 
-    def __init__(self, service: str, resources: Sequence[Resource]) -> None:
+    It ends in steps, `grace_seconds` in all: `leave` has whatever takes work by itself take no
+    more; `close` waits until what has begun is finished, and closes everything.
+    """
+
+    def __init__(
+        self, service: str, resources: Sequence[Resource], *, grace_seconds: float = 20.0
+    ) -> None:
         self._service = service
         self._resources = list(resources)
         self._opened: list[Resource] = []
+        self._grace_seconds = grace_seconds
+        self.draining_seconds = (1 - _CLOSING_SHARE) * grace_seconds
+        self._draining: asyncio.Task[None] | None = None
+        self._left_at = 0.0
+        self.leaving = asyncio.Event()
 
     @property
     def all_open(self) -> bool:
@@ -54,23 +68,56 @@ class Resources:
 
     async def open(self) -> None:
         for resource in self._resources:
+            if self.leaving.is_set():
+                return
             await until_open(resource, log=log)
             self._opened.append(resource)
 
+    def leave(self) -> None:
+        """The process is about to end: nothing new is taken from this moment on."""
+        if not self.leaving.is_set():
+            self.leaving.set()
+            self._left_at = time.monotonic()
+            self._draining = asyncio.create_task(self._drain())
+
     async def close(self) -> None:
+        """Ends everything; what does not end in time is left behind."""
+        self.leave()
+        if self._draining is not None:
+            await self._draining
         while self._opened:
             resource = self._opened.pop()
             try:
-                await resource.close()
+                async with asyncio.timeout(min(_CLOSE_SECONDS, self._time_left())):
+                    await resource.close()
+            except TimeoutError:
+                log.warning("closed without a goodbye", resource=resource.name)
             except Exception:
                 log.exception("could not close", resource=resource.name)
+
+    async def _drain(self) -> None:
+        taking = [resource for resource in self._opened if isinstance(resource, Taking)]
+        drains = {asyncio.create_task(resource.drain()): resource for resource in taking}
+        if not drains:
+            return
+        done, late = await asyncio.wait(drains, timeout=self.draining_seconds)
+        for task in done:
+            if error := task.exception():
+                log.error("could not drain", resource=drains[task].name, exc_info=error)
+        for task in late:
+            log.warning("not drained in time", resource=drains[task].name)
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _time_left(self) -> float:
+        return max(0.05, self._left_at + self._grace_seconds - time.monotonic())
 
     async def health(self) -> HealthReport:
         """Pings everything at once; derived, so that nothing is forgotten."""
         asked = [r for r in self._resources if isinstance(r, Dependency)]
         checks = await asyncio.gather(*map(_check, asked))
         dependencies = {r.name: check for r, check in zip(asked, checks, strict=True)}
-        status: Health = "ok" if self.all_open else "down"
+        status: Health = "ok" if self.all_open and not self.leaving.is_set() else "down"
         for resource, check in zip(asked, checks, strict=True):
             if check.status == "down":
                 status = "down" if resource.essential or status == "down" else "degraded"

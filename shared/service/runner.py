@@ -7,19 +7,22 @@ from fastapi import FastAPI
 
 from shared.config import ServiceSettings
 from shared.observability import logs
+from shared.service.resources import Resources
+from shared.service.server import Connection, Server
 
 BACKLOG = 4096
 
 
 def run(app: FastAPI, settings: ServiceSettings) -> None:
     """Serves `app`; at SIGTERM it finishes what is in flight within the grace time."""
+    resources: Resources = app.state.resources
     logs.configure(settings.service_name, settings.log_level)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port or settings.default_port,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -27,9 +30,9 @@ def run(app: FastAPI, settings: ServiceSettings) -> None:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(settings.grace_seconds),
+        timeout_graceful_shutdown=max(1, int(resources.draining_seconds)),
     )
     inherited = None
     if settings.listen_fd is not None:
         inherited = [socket.socket(fileno=settings.listen_fd)]
-    uvicorn.Server(config).run(sockets=inherited)
+    Server(config, resources.leave).run(sockets=inherited)

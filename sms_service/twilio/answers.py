@@ -40,6 +40,7 @@ FAILURES: dict[int, type[ProviderError]] = {
     21606: ProviderMisconfigured,  # TWILIO_FROM: not ours
     21703: ProviderMisconfigured,  # TWILIO_FROM: an empty Messaging Service
     30002: ProviderMisconfigured,  # account suspended
+    20429: ProviderUnavailable,  # too many requests of the account at once
     63038: ProviderUnavailable,  # the account's messages of the day are used up
 }
 """By Twilio's error code; what is not here is transient, bounded by the retry schedule."""
@@ -52,10 +53,11 @@ def failure(response: httpx.Response) -> ProviderError:
     """The failure behind an answer that is no success; 5xx bodies may be HTML."""
     said = f"{code(response) or response.status_code}: {fields(response).get('message', '')}"
     said = said[:_SHOWN_CHARACTERS]
+    wait = retry_after(response)
     if response.status_code == 429:
-        return ProviderThrottled(said, retry_after=retry_after(response))
+        return FAILURES.get(code(response), ProviderThrottled)(said, retry_after=wait)
     if response.is_server_error:
-        return ProviderUnavailable(said)
+        return ProviderUnavailable(said, retry_after=wait)
     usual = ProviderMisconfigured if response.status_code in _OUR_FAULT else ProviderDeclined
     kind = FAILURES.get(code(response), usual)
     if kind is ProviderMisconfigured:

@@ -23,7 +23,7 @@ def internal_routes(reading: Reading) -> APIRouter:
     @router.post("/contents")
     async def tell_contents(question: ContentQuestion) -> Envelope[ContentAnswer]:
         found = await reading.contents(question.keys)
-        contents = [answers.content(one) if one else None for one in found]
+        contents = [answers.content(*one) if one else None for one in found]
         return Envelope(data=ContentAnswer(contents=contents))
 
     return router

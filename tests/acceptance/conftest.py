@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,10 @@ PATIENCE = {"CIRCUIT_BREAKER_RECOVERY_TIMEOUT": "5"}
 ROOT = Path(__file__).parents[2]
 
 
-def pytest_collection_modifyitems(items):
-    """One stack serves them all, so one worker runs them all, one after the other."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("acceptance"))
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory) -> Iterator[Stack]:
-    home = tmp_path_factory.mktemp("stack")
-    environment = {**os.environ, "CARILLON_HOME": str(home)} | PATIENCE
+@contextmanager
+def running_stack(home: Path, settings: Mapping[str, str], *words: str) -> Iterator[Stack]:
+    """A stack with these settings; `words` go to `up`."""
+    environment = {**os.environ, "CARILLON_HOME": str(home)} | settings
     # Its own engines: the tests here kill them.
     for variable in ("POSTGRES_URL", "RABBITMQ_URL", "RABBITMQ_MANAGEMENT_URL", "REDIS_URL"):
         environment.pop(variable, None)
@@ -42,10 +36,16 @@ def stack(tmp_path_factory) -> Iterator[Stack]:
         assert done.returncode == 0, f"carillon {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    running = Stack(carillon)
+    running = Stack(carillon, home)
     try:
-        running.up()
+        running.up(*words)
         yield running
     finally:
         running.close()
         carillon("down", "--purge")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("stack"), PATIENCE) as running:
+        yield running

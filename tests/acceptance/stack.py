@@ -2,12 +2,15 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
+BULK = 1000
 FINAL = {"sent", "delivered", "skipped", "failed", "expired", "cancelled"}
 
 
@@ -25,18 +28,30 @@ def until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
         time.sleep(0.1)
 
 
+def heads(sandbox: httpx.Client) -> list[dict[str, Any]]:
+    """To whom, when, under which mark: what costs a sandbox little to tell of all its emails."""
+    lines = sandbox.get("/messages.ndjson").raise_for_status().text.splitlines()
+    return [head for head in map(json.loads, lines) if head["channel"] == "email"]
+
+
+def emails(sandbox: httpx.Client) -> Counter[str]:
+    """How many emails a sandbox has received, by address."""
+    return Counter(head["to"] for head in heads(sandbox))
+
+
 class Stack:
     """One stack."""
 
-    def __init__(self, carillon: Callable[..., str]) -> None:
+    def __init__(self, carillon: Callable[..., str], home: Path) -> None:
         self.carillon = carillon
+        self.home = home
         self.api = httpx.Client(timeout=20)
         self.sandbox = httpx.Client(timeout=20)
         self.info: dict[str, Any] = {}
 
-    def up(self) -> None:
+    def up(self, *words: str) -> None:
         """Starts it, or what is missing of it, and learns where it is."""
-        self.carillon("up", "--detach")
+        self.carillon("up", "--detach", *words)
         self.info = json.loads(self.carillon("info", "--json"))
         self.api.base_url = self.url
         self.api.headers["Authorization"] = f"Bearer {self.info['api_key']}"
@@ -61,6 +76,10 @@ class Stack:
 
     def users(self, count: int) -> list[dict[str, Any]]:
         """Many new users at once: each with `id` and `email`."""
+        if count > BULK:
+            return [
+                user for n in range(0, count, BULK) for user in self.users(min(BULK, count - n))
+            ]
         names = [f"u{uuid4().hex[:16]}" for _ in range(count)]
         bodies = [
             {"external_id": name, "username": name, "email": f"{name}@example.com"}
@@ -97,6 +116,11 @@ class Stack:
         assert response.status_code == 202, response.text
         return str(self.data(response)["request_id"])
 
+    def send_all(self, users: Iterable[dict[str, Any]]) -> dict[str, str]:
+        """Sends an email to each; the address by the notification's id."""
+        template_id = self.template()
+        return {self.send(user["id"], template_id): user["email"] for user in users}
+
     def notification(self, request_id: str) -> dict[str, Any]:
         return self.data(self.api.get(f"/notifications/{request_id}"))
 
@@ -115,13 +139,16 @@ class Stack:
         response.raise_for_status()
         return list(response.json())
 
+    def emails(self) -> Counter[str]:
+        """How many emails the sandbox has received, by address."""
+        return emails(self.sandbox)
+
     def until_received(self, addresses: Iterable[str], *, seconds: float) -> None:
         """Returns when each of these addresses has received an email."""
         wanted = set(addresses)
 
         def all_there() -> bool:
-            response = self.sandbox.get("/messages", params={"channel": "email", "limit": 20000})
-            wanted.difference_update(message["to"] for message in response.json())
+            wanted.difference_update(self.emails())
             return not wanted
 
         until(all_there, seconds=seconds, what=f"emails to {len(wanted)} addresses")
@@ -135,6 +162,13 @@ class Stack:
             return all(answer["status"] == "ok" for answer in answers)
 
         until(all_ok, seconds=seconds, what="every service is healthy")
+
+    def providers(self) -> tuple[str, dict[str, Any]]:
+        """What the email service's `/health` says: its status, and each account's line."""
+        url = self.info["services"]["email_service"]["url"]
+        report = httpx.get(f"{url}/health", timeout=5).json()
+        lines = report["dependencies"].items()
+        return report["status"], {name: c for name, c in lines if name.startswith("smtp")}
 
     def close(self) -> None:
         self.api.close()

@@ -6,8 +6,11 @@ import time
 
 import httpx
 import psutil
+import pytest
 
 from tests.acceptance.stack import until
+
+pytestmark = pytest.mark.alone
 
 RATE, SECONDS = 50, 8
 

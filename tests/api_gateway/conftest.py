@@ -13,6 +13,7 @@ import pytest_asyncio
 from tests.api_gateway import engines
 from tests.api_gateway.gateway import Gateway, running
 from tests.api_gateway.neighbours import Served, template_service, user_service
+from tests.api_gateway.office import Office, office_of
 from tests.shared.broker import Broker
 
 Start = Callable[..., Coroutine[Any, Any, Gateway]]
@@ -77,6 +78,13 @@ async def broker(gateway: Gateway, environment: dict[str, str]) -> AsyncIterator
     await broker.open()
     yield broker
     await broker.close()
+
+
+@pytest.fixture
+async def office(gateway: Gateway, environment: dict[str, str]) -> AsyncIterator[Office]:
+    """The shared gateway's dead letters."""
+    async with office_of(gateway, environment) as office:
+        yield office
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The ledger on a migrated database, without a gateway around it."""
 
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,15 +15,18 @@ from api_gateway.status import ledger
 from shared.database import Database
 from shared.database.migrations import Migrations
 from shared.schemas.vocabulary import Status
-from shared.schemas.wire import OutcomeReport
+from shared.schemas.wire import NotificationMessage, OutcomeReport
+from tests.shared.broker import notification
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 _ADD = """
 INSERT INTO notifications (
-    id, mode, user_id, channel, priority, template_id, variables, metadata, status,
+    id, mode, user_id, channel, priority, template_id, variables, sensitive, metadata, status,
     correlation_id, created_at, updated_at, expires_at
-) VALUES ($1, 'live', 1, 'email', 'normal', 'bells', '{}', '{}', 'queued', 'test', $2, $2, $3)
+) VALUES (
+    $1, 'live', 1, 'email', 'normal', 'bells', $4, $5, '{}', 'queued', 'test', $2, $2, $3
+)
 """
 
 
@@ -37,12 +41,42 @@ async def migrated(url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def add_notification(database: Database) -> UUID:
+async def add_notification(
+    database: Database,
+    variables: Mapping[str, Any] | None = None,
+    sensitive: Sequence[str] | None = (),
+) -> UUID:
     """A notification that was accepted at noon."""
     notification_id: UUID = uuid_utils.uuid7()
+    given = json.dumps(variables or {})
     async with database.driver() as connection:
-        await connection.execute(_ADD, notification_id, NOON, NOON + timedelta(days=1))
+        tomorrow = NOON + timedelta(days=1)
+        await connection.execute(_ADD, notification_id, NOON, tomorrow, given, sensitive)
     return notification_id
+
+
+async def add_dead_letter(
+    database: Database, *, user_id: int = 1, generation: int = 1, **changes: Any
+) -> NotificationMessage:
+    """A notification that failed, and its letter."""
+    message = notification(user_id=user_id, generation=generation, **changes)
+    notification_id = await add_notification(database, message.variables, message.sensitive)
+    message = message.model_copy(update={"id": notification_id})
+    failed = """
+        UPDATE notifications SET status = 'failed', rank = 6, generation = $2, user_id = $3
+        WHERE id = $1
+    """
+    kept = """
+        INSERT INTO dead_letters (
+            notification_id, generation, user_id, channel, template_id, provider, reason, attempts,
+            body
+        ) VALUES ($1, $2, $3, 'email', 'bells', 'smtp', 'retries_exhausted', 4, $4)
+    """
+    async with database.driver() as connection:
+        await connection.execute(failed, notification_id, generation, user_id)
+        body = message.model_dump_json().encode()
+        await connection.execute(kept, notification_id, generation, user_id, body)
+    return message
 
 
 async def record(database: Database, reports: Sequence[OutcomeReport]) -> None:

@@ -27,6 +27,17 @@ TEMPLATES = [
         variables=frozenset(),
         header_variables=frozenset(),
     ),
+    *(
+        TemplateFacts(
+            template_id=f"bells_{number}",
+            version=1,
+            channel="email",
+            active=True,
+            variables=frozenset(),
+            header_variables=frozenset(),
+        )
+        for number in range(10)
+    ),
     TemplateFacts(
         template_id="retired",
         version=1,
@@ -34,6 +45,15 @@ TEMPLATES = [
         active=False,
         variables=frozenset(),
         header_variables=frozenset(),
+    ),
+    TemplateFacts(
+        template_id="code",
+        version=2,
+        channel="email",
+        active=True,
+        variables=frozenset({"code"}),
+        header_variables=frozenset({"code"}),
+        sensitive=frozenset({"code", "link"}),
     ),
     TemplateFacts(
         template_id="ping",

@@ -2,7 +2,9 @@
 
 import asyncio
 from itertools import count
-from uuid import uuid4
+from uuid import UUID, uuid4
+
+import asyncpg
 
 from tests.api_gateway.gateway import request, running
 
@@ -63,6 +65,34 @@ async def test_the_longest_key(client):
     assert (await send(client, key, user_id=next(users))).status_code == 202
 
 
+async def test_without_a_header_the_request_id_is_the_key(client, database):
+    name, user = str(uuid4()), next(users)
+    body = request(user_id=user, request_id=name)
+    first, again = [await client.post("/notifications/send", json=body) for _ in range(2)]
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == first.json()
+    assert UUID(first.json()["data"]["request_id"]) != UUID(name)
+    other = await client.post("/notifications/send", json=body | {"priority": "low"})
+    assert other.json()["error"]["code"] == "idempotency_key_reused"
+    moved = await send(client, name, user_id=user)
+    assert moved.headers["Idempotency-Replayed"] == "true"
+    assert moved.json() == first.json()
+    query = "SELECT count(*) FROM notifications WHERE user_id = $1"
+    assert await database.fetchval(query, user) == 1
+
+
+async def test_a_header_wins_over_the_request_id(client):
+    name, user = str(uuid4()), next(users)
+    answers = [await send(client, str(uuid4()), user_id=user, request_id=name) for _ in range(2)]
+    assert len({answer.json()["data"]["request_id"] for answer in answers}) == 2
+    key = str(uuid4())
+    first = await send(client, key, user_id=user, request_id=name)
+    again = await send(client, key, user_id=user, request_id=name)
+    assert again.json() == first.json()
+    other = await send(client, key, user_id=user, request_id=f"{name}-2")
+    assert other.json()["error"]["code"] == "idempotency_key_reused"
+
+
 async def test_after_its_day_a_key_is_new(client, database):
     key, user = str(uuid4()), next(users)
     first = await send(client, key, user_id=user)
@@ -77,20 +107,33 @@ async def test_after_its_day_a_key_is_new(client, database):
 
 async def test_200_at_once_over_two_gateways_make_one_notification(gateway, environment, database):
     """Invariant: one idempotency key makes one notification and one answer."""
-    key, user = str(uuid4()), next(users)
+    user = next(users)
     with running(environment) as second:
-        async with gateway.client() as here, second.client() as there:
-            for client in (here, there):
-                await client.get("/notifications")
-            sends = [
-                send(client, key, user_id=user) for _ in range(100) for client in (here, there)
-            ]
-            answers = await asyncio.gather(*sends)
+        await check_200_at_once((gateway, second), user)
+    query = "SELECT count(*) FROM notifications WHERE user_id = $1"
+    assert await database.fetchval(query, user) == 1
+
+
+async def test_200_at_once_without_redis_make_one_notification(start, postgres_url):
+    """Invariant: idempotency needs PostgreSQL only."""
+    away = {"REDIS_URL": "redis://127.0.0.1:9/0"}
+    await check_200_at_once((await start(**away), await start(**away)), user=1)
+    database = await asyncpg.connect(postgres_url)
+    assert await database.fetchval("SELECT count(*) FROM notifications") == 1
+    await database.close()
+
+
+async def check_200_at_once(gateways, user):
+    """200 requests with one key, in parallel over two gateways, get equal answers."""
+    key = str(uuid4())
+    async with gateways[0].client() as here, gateways[1].client() as there:
+        for client in (here, there):
+            await client.get("/notifications")
+        sends = [send(client, key, user_id=user) for _ in range(100) for client in (here, there)]
+        answers = await asyncio.gather(*sends)
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.text for answer in answers}) == 1
     assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
-    query = "SELECT count(*) FROM notifications WHERE user_id = $1"
-    assert await database.fetchval(query, user) == 1
 
 
 async def test_200_at_once_with_two_bodies_make_one_notification(client, database):

@@ -68,13 +68,35 @@ async def test_a_postgresql_that_hangs_hangs_nobody_for_long(start, postgres_url
             proxy.freeze()
             told = await asyncio.gather(*(send(client, user_id=n) for n in range(1, 60)))
             assert {answer.status_code for answer, _ in told} == {503}
-            assert max(seconds for _, seconds in told) < 12
-            # From now on one a second tries, and everybody else is told at once.
+            assert max(seconds for _, seconds in told) < 5
+            # From now on everybody is told at once.
             told = [await send(client) for _ in range(10)]
             assert {answer.status_code for answer, _ in told} == {503}
-            assert sorted(seconds for _, seconds in told)[5] < 1
+            assert max(seconds for _, seconds in told) < 1
             proxy.restore()
             await until(lambda: accepts(client))
+
+
+async def test_reads_that_hang_refuse_no_accept(start, postgres_url):
+    """Invariant: accepting shares its connections with nothing that may be slow."""
+    gateway = await start(DATABASE_POOL_SIZE="2")
+    database = await asyncpg.connect(postgres_url)
+    async with gateway.client() as client:
+        accepted, _ = await send(client)
+        address = f"/notifications/{accepted.json()['data']['request_id']}"
+        async with database.transaction():
+            await database.execute("LOCK TABLE notification_events IN ACCESS EXCLUSIVE MODE")
+            reads = [asyncio.create_task(client.get(address)) for _ in range(20)]
+
+            async def they_wait() -> bool:
+                query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                return await database.fetchval(query) >= 2
+
+            await until(they_wait)
+            told = [await send(client, user_id=n) for n in range(1, 20)]
+            assert {answer.status_code for answer, _ in told} == {202}
+        await asyncio.gather(*reads)
+    await database.close()
 
 
 async def test_before_its_tables_are_there_it_says_that_it_is_starting(start, postgres_url):
@@ -160,9 +182,8 @@ async def test_without_the_template_service_it_accepts_unseen(start, postgres_ur
             proxy.freeze()
             told = [await send(client, template_id=f"unseen-{n}") for n in range(8)]
             assert {answer.status_code for answer, _ in told} == {202}
-            assert max(seconds for _, seconds in told) < 3.5
-            # After five failures in a row nobody waits for it.
-            assert max(seconds for _, seconds in told[5:]) < 1
+            # The first waits a second; from then on nobody does.
+            assert sum(seconds for _, seconds in told) < 5
             shown = await client.get(f"/notifications/{told[0][0].json()['data']['request_id']}")
             assert shown.json()["data"]["template_version"] is None
             proxy.restore()

@@ -2,12 +2,19 @@
 
 import asyncio
 from datetime import timedelta
-from itertools import pairwise
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from api_gateway.status.ledger import state_of
 from shared.schemas.vocabulary import Reason, Status
@@ -29,20 +36,6 @@ one_report = st.fixed_dictionaries(
 )
 
 
-@st.composite
-def histories(draw):
-    """Reports, and two orders of arrival: in batches of some, and each at least once."""
-    reports = draw(st.lists(one_report, min_size=1, max_size=6))
-    orders = []
-    for _ in range(2):
-        places = draw(st.permutations(range(len(reports))))
-        places += draw(st.lists(st.sampled_from(range(len(reports))), max_size=4))
-        cuts = sorted(draw(st.sets(st.integers(0, len(places)), max_size=4)))
-        bounds = [0, *cuts, len(places)]
-        orders.append([places[a:b] for a, b in pairwise(bounds) if a < b])
-    return reports, orders
-
-
 def state_in(row):
     proven = Status(row["status"]).is_proof
     return proven, row["generation"], row["hop"], row["rank"], row["updated_at"]
@@ -54,50 +47,97 @@ async def database(postgres_url):
         yield database
 
 
-async def test_every_order_and_repetition_ends_in_the_same_state(postgres_url):
-    """Invariant: never goes backwards, and arrival decides nothing."""
-    loop = asyncio.get_running_loop()
+class Arrivals(RuleBasedStateMachine):
+    """Reports of two notifications are made, and arrive in any order, in batches, repeatedly."""
 
-    async with migrated(postgres_url) as database:
+    reports = Bundle("reports")
 
-        async def play(reports, batches):
-            notification_id = await add_notification(database)
-            told = [
-                report(notification_id, at=NOON + timedelta(seconds=n + 1), **fields)
-                for n, fields in enumerate(reports)
-            ]
-            states = [state_in(await row_of(database, notification_id))]
-            for batch in batches:
-                await record(database, [told[place] for place in batch])
-                states.append(state_in(await row_of(database, notification_id)))
-            assert states == sorted(states)
-            row = await row_of(database, notification_id)
-            counting = [one for one in told if not one.partial]
+    @initialize()
+    def begin(self):
+        self.ids = [self.run(add_notification(self.database)) for _ in range(2)]
+        self.made = []
+        self.arrived = {ident: [] for ident in self.ids}
+        self.states = {ident: self.state_of(ident) for ident in self.ids}
+
+    def row_of(self, ident):
+        return self.run(row_of(self.database, ident))
+
+    def state_of(self, ident):
+        return state_in(self.row_of(ident))
+
+    @rule(target=reports, which=st.integers(0, 1), fields=one_report)
+    def make(self, which, fields):
+        at = NOON + timedelta(seconds=len(self.made) + 1)
+        self.made.append(report(self.ids[which], at=at, **fields))
+        return self.made[-1]
+
+    @rule(batch=st.lists(reports, min_size=1, max_size=6))
+    def arrive(self, batch):
+        self.run(record(self.database, batch))
+        for one in batch:
+            self.arrived[one.notification_id].append(one)
+
+    @invariant()
+    def never_backwards(self):
+        for ident in self.ids:
+            before, self.states[ident] = self.states[ident], self.state_of(ident)
+            assert before <= self.states[ident]
+
+    @invariant()
+    def the_row_is_what_arrived_so_far(self):
+        for ident, arrived in self.arrived.items():
+            row = self.row_of(ident)
+            counting = [one for one in arrived if not one.partial]
+            sent = [one.at for one in counting if one.status is Status.SENT]
+            delivered = [one.at for one in counting if one.status is Status.DELIVERED]
+            assert row["sent_at"] == max(sent, default=None)
+            assert row["delivered_at"] == max(delivered, default=None)
             if counting:
                 best = max(counting, key=state_of)
-                assert (row["status"], row["reason"]) == (best.status, best.reason)
-                assert row["provider"] == best.provider
-            sent = [one.at for one in counting if one.status is Status.SENT]
-            assert row["sent_at"] == max(sent, default=None)
-            return {name: value for name, value in row.items() if name != "id"}
+                told = (row["status"], row["reason"], row["provider"], row["updated_at"])
+                assert told == (best.status, best.reason, best.provider, best.at)
 
-        async def both(reports, orders):
-            return [await play(reports, batches) for batches in orders]
+    def teardown(self):
+        """Whatever the order was, and once more in the order of their making: the same rows."""
+        self.run(record(self.database, self.made[::-1]))
+        for ident in self.ids:
+            other = self.run(add_notification(self.database))
+            mine = [one for one in self.made if one.notification_id == ident]
+            for one in mine:
+                again = one.model_copy(update={"notification_id": other, "event_id": uuid4()})
+                self.run(record(self.database, [again]))
+            assert without_id(self.row_of(ident)) == without_id(self.row_of(other))
+            assert self.run(events_of(self.database, ident)) == {one.event_id for one in mine}
 
-        @settings(
-            max_examples=120,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(histories())
-        def ends_the_same(history):
-            reports, orders = history
-            one, other = asyncio.run_coroutine_threadsafe(both(reports, orders), loop).result(60)
-            assert one == other
 
-        await asyncio.to_thread(ends_the_same)
+def without_id(row):
+    return {name: value for name, value in row.items() if name != "id"}
+
+
+async def events_of(database, ident):
+    async with database.driver() as connection:
+        query = "SELECT event_id FROM notification_events WHERE notification_id = $1"
+        return {row["event_id"] for row in await connection.fetch(query, ident)}
+
+
+async def test_a_status_never_goes_backwards_and_arrival_decides_nothing(database):
+    """Invariant: under any order of outcomes, however often they come and with which others."""
+    loop = asyncio.get_running_loop()
+
+    class Here(Arrivals):
+        def run(self, coroutine):
+            return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
+
+    Here.database = database
+    bounded = settings(
+        max_examples=25,
+        stateful_step_count=12,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    await asyncio.to_thread(run_state_machine_as_test, Here, settings=bounded)
 
 
 async def test_reports_that_come_at_once_through_several_gateways(database):

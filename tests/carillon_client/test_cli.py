@@ -117,6 +117,19 @@ def test_a_template_from_flags(command: Command) -> None:
     assert command("templates", "update", template, "--active").exit_code == 0
 
 
+def test_a_template_with_secrets(command: Command) -> None:
+    template = f"code-{uuid4().hex[:8]}"
+    words = ("templates", "create", template, "--channel", "sms", "--text", "{{code}} {{link}}")
+    made = command(*words, "--sensitive", "code", "--sensitive", "link")
+    assert made.exit_code == 0, made.output
+    assert "sensitive" in made.output
+    shown = json.loads(command("templates", "show", template, "--json").stdout)
+    assert shown["sensitive"] == ["code", "link"]
+    wrong = command(*words, "--sensitive", "cod")
+    assert wrong.exit_code == 1
+    assert "sensitive.0: " in wrong.stderr
+
+
 def test_a_template_from_a_file_and_from_stdin(command: Command, tmp_path: Path) -> None:
     template = f"yaml-{uuid4().hex[:8]}"
     document = tmp_path / "welcome.yaml"

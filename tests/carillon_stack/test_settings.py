@@ -56,6 +56,11 @@ def test_what_only_the_shell_knows_does_not_reach_the_services(tmp_path: Path):
     assert "SHLVL" not in settings(tmp_path, SHLVL="3")
 
 
+@pytest.mark.parametrize(("told", "given"), [("", 30), ("60", 70), ("5.5", 15), ("wrong", 300)])
+def test_a_service_is_not_killed_before_its_grace_time_is_up(tmp_path: Path, told: str, given: int):
+    assert Settings(Home(tmp_path), {"GRACE_SECONDS": told}, SANDBOX).service_grace == given
+
+
 def test_loopback_never_goes_through_a_proxy(tmp_path: Path):
     assert settings(tmp_path, NO_PROXY="intranet")["NO_PROXY"] == "intranet,127.0.0.1,localhost"
 

@@ -72,6 +72,15 @@ def test_info_has_all_addresses_and_process_ids(stack: Stack):
     assert gateway["pid"] in description["services"]["api_gateway"]["pids"]
 
 
+def test_processes_behind_one_port_share_their_metrics(stack: Stack):
+    services = facts(stack).services
+    shared = ask(services["api_gateway"])["environment"]["PROMETHEUS_MULTIPROC_DIR"]
+
+    assert Path(shared).is_dir()
+    assert stack.home.path in Path(shared).parents
+    assert "PROMETHEUS_MULTIPROC_DIR" not in ask(services["user_service"])["environment"]
+
+
 def test_services_learn_settings_neighbours_and_their_own_database(stack: Stack):
     services = facts(stack).services
 

@@ -67,6 +67,7 @@ def smtp(box: Sandbox, *, timeout: float = 10.0, port: int | None = None) -> Smt
         user=None,
         password=SecretStr(""),
         timeout=timeout,
+        sender=SENDER,
     )
     return SmtpProvider(account, connections=4)
 

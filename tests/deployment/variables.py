@@ -53,7 +53,7 @@ def _written(info: FieldInfo) -> str:
     match info.default:
         case SecretStr():
             return info.default.get_secret_value()
-        case None:
+        case None | dict():
             return ""
         case bool():
             return str(info.default).lower()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import SecretStr
 
+from email_service.mailbox import Mailbox
 from email_service.smtp.account import SmtpAccount
 from tests.carillon_stack.sandbox.conftest import (  # noqa: F401 - fixtures
     free_port,
@@ -104,6 +105,7 @@ def account_at() -> Callable[..., SmtpAccount]:
             "user": None,
             "password": SecretStr(""),
             "timeout": 5.0,
+            "sender": Mailbox.parse("Carillon <hello@carillon.example>"),
         }
         return SmtpAccount(port=port, **{**usual, **changes})
 

@@ -30,7 +30,7 @@ def content(**changes) -> EmailContent:
 
 
 def read(email: EmailContent, key: str = "k") -> EmailMessage:
-    return message_from_bytes(assemble(email, key, NOW), policy=default)
+    return message_from_bytes(assemble(email, message_id(email, key), NOW), policy=default)
 
 
 def lines(text: str) -> str:

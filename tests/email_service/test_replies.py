@@ -26,6 +26,8 @@ from shared.errors import (
         (SENDER, 552, "5.3.4 Too big", ContentRejected),
         (SENDER, 451, "4.3.0 Later", ProviderDeclined),
         (RECIPIENT, 421, "4.3.2 Closing", ProviderUnavailable),
+        (DATA, 454, "Throttling failure: Maximum sending rate exceeded.", ProviderUnavailable),
+        (DATA, 550, "5.4.5 Daily user sending limit exceeded.", ProviderUnavailable),
         (RECIPIENT, 450, "4.2.0 Greylisted", ProviderDeclined),
         (RECIPIENT, 450, "4.7.1 Too many", ProviderThrottled),
         (RECIPIENT, 451, "4.7.1 Too many", ProviderThrottled),
@@ -46,6 +48,30 @@ def test_a_reply_means(step, code, text, expected):
 def test_a_misconfiguration_names_the_variable():
     assert "SMTP_PASSWORD" in str(refusal(LOGIN, 535, "no"))
     assert "SMTP_FROM" in str(refusal(SENDER, 550, "no"))
+    second = str(refusal(LOGIN, 535, "no", "SMTP_FALLBACK"))
+    assert "SMTP_FALLBACK_USER and SMTP_FALLBACK_PASSWORD" in second
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("4.7.1 Greylisted, try again in 300 seconds", 300),
+        ("4.7.1 Greylisting in action, please come back in 00:04:59", 299),
+        ("4.2.0 Greylisted for 5 minutes", 300),
+        ("4.7.1 Too many, try again after 1 min.", 60),
+        ("4.7.1 wait 2h", 7200),
+        ("4.7.1 Try again in 7 s", 7),
+        ("4.2.0 Greylisted, see http://example.com/after/5", None),
+        ("4.2.2 Over quota for 30 days", None),
+        ("4.7.1 Sent 100 in 5 messages", None),
+    ],
+)
+def test_a_wait_that_is_asked_for_in_prose_is_read(text, seconds):
+    assert refusal(RECIPIENT, 450, text).retry_after == seconds
+
+
+def test_a_refusal_for_good_asks_for_no_wait():
+    assert refusal(RECIPIENT, 550, "5.7.1 Blocked for 5 minutes").retry_after is None
 
 
 @given(st.sampled_from([CONNECT, LOGIN, SENDER, RECIPIENT, DATA]), st.integers(-1, 999), st.text())

@@ -44,6 +44,22 @@ async def test_up_to_the_final_dot_nothing_was_handed_over(server, provider, ste
         await provider.send(EMAIL, key="k")
 
 
+@pytest.mark.parametrize("step", ["GREETING", "EHLO", "MAIL", "RCPT", "DATA"])
+async def test_an_account_with_another_behind_it_is_not_waited_for_long(server, account_at, step):
+    server.script[step] = SILENCE
+    smtp = SmtpProvider(account_at(server.port, timeout=60.0, patience=0.3), connections=1)
+    with pytest.raises(ProviderUnavailable, match=r"did not take an email within 0\.3 s"):
+        async with asyncio.timeout(10):
+            await smtp.send(EMAIL, key="k")
+
+
+async def test_what_was_handed_over_is_waited_for_all_the_same(server, account_at):
+    server.script["BODY"] = SILENCE
+    smtp = SmtpProvider(account_at(server.port, timeout=0.5, patience=0.3), connections=1)
+    with pytest.raises(OutcomeUnknown):
+        await smtp.send(EMAIL, key="k")
+
+
 @pytest.mark.parametrize("event", [HANG_UP, SILENCE, "gibberish"])
 async def test_after_the_final_dot_a_missing_reply_leaves_it_unknown(server, provider, event):
     server.script["BODY"] = event

@@ -11,7 +11,15 @@ from shared.errors import (
 )
 
 
-def answer(status: int, code: str = "", *, google: str = "", field: str = "", **headers: str):
+def answer(
+    status: int,
+    code: str = "",
+    *,
+    google: str = "",
+    field: str = "",
+    subject: str = "",
+    **headers: str,
+):
     details = []
     if code:
         kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -19,6 +27,9 @@ def answer(status: int, code: str = "", *, google: str = "", field: str = "", **
     if field:
         kind = "type.googleapis.com/google.rpc.BadRequest"
         details.append({"@type": kind, "fieldViolations": [{"field": field}]})
+    if subject:
+        kind = "type.googleapis.com/google.rpc.QuotaFailure"
+        details.append({"@type": kind, "violations": [{"subject": subject}]})
     error = {"code": status, "status": google, "message": "said", "details": details}
     return httpx.Response(status, json={"error": error}, headers=headers)
 
@@ -34,6 +45,9 @@ def answer(status: int, code: str = "", *, google: str = "", field: str = "", **
         (answer(401, google="UNAUTHENTICATED"), ProviderMisconfigured),
         (answer(403, google="PERMISSION_DENIED"), ProviderMisconfigured),
         (answer(429, "QUOTA_EXCEEDED"), ProviderThrottled),
+        (answer(429, "QUOTA_EXCEEDED", subject="device"), ProviderThrottled),
+        (answer(429, "QUOTA_EXCEEDED", subject="project:bells"), ProviderUnavailable),
+        (answer(429, google="RESOURCE_EXHAUSTED"), ProviderUnavailable),
         (answer(500, "INTERNAL"), ProviderUnavailable),
         (answer(503, "UNAVAILABLE"), ProviderUnavailable),
         (httpx.Response(502, html="<h1>Bad Gateway</h1>"), ProviderUnavailable),
@@ -49,3 +63,5 @@ def test_an_answer_means(response, expected):
 def test_a_quota_says_how_long_to_wait_or_it_is_a_minute():
     assert failure(answer(429, "QUOTA_EXCEEDED", **{"retry-after": "7"})).retry_after == 7
     assert failure(answer(429, "QUOTA_EXCEEDED")).retry_after == 60
+    assert failure(answer(429, google="RESOURCE_EXHAUSTED")).retry_after == 60
+    assert failure(answer(503, "UNAVAILABLE", **{"retry-after": "9"})).retry_after == 9

@@ -18,4 +18,4 @@ async def test_without_firebase_it_runs_and_says_what_to_set(
         httpx.AsyncClient(transport=transport, base_url="http://push") as client,
     ):
         report = (await client.get("/health")).json()
-    assert "set FCM_CREDENTIALS_FILE" in report["dependencies"]["push-providers"]["detail"]
+    assert "set FCM_CREDENTIALS_FILE" in report["dependencies"]["fcm"]["detail"]

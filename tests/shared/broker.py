@@ -13,14 +13,17 @@ import aio_pika
 import httpx
 
 from shared.messaging import Link
+from shared.messaging.topology import TOPOLOGY
 from shared.schemas.wire import NotificationMessage
 
 DEADLINE_SECONDS = 30.0
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+async def until(
+    condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = DEADLINE_SECONDS
+) -> None:
     """Waits for a condition, and fails where it never comes true."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
+    async with asyncio.timeout(seconds):
         while True:
             met = condition()
             if await met if isinstance(met, Awaitable) else met:
@@ -55,8 +58,10 @@ class Broker:
     _connection: Any = None
 
     async def open(self) -> None:
+        """Connects, and makes what a service under test may not have made yet."""
         self._connection = await aio_pika.connect(self.url)
-        self._channel = await self._connection.channel()
+        self._channel = await self._connection.channel(on_return_raises=True)
+        await TOPOLOGY.declare(self._channel)
 
     async def close(self) -> None:
         for link in self.links:
@@ -81,15 +86,37 @@ class Broker:
 
         async def look() -> bool:
             waiting = await self._channel.get_queue(queue, ensure=False)
-            found.append(await waiting.get(fail=False, no_ack=True))
+            found.append(await waiting.get(fail=False, no_ack=True, timeout=DEADLINE_SECONDS))
             return found[-1] is not None
 
         await until(look)
         return found[-1]
 
-    async def put(self, routing_key: str, body: bytes) -> None:
-        exchange = await self._channel.get_exchange("notifications.direct", ensure=False)
-        await exchange.publish(aio_pika.Message(body), routing_key)
+    async def put(
+        self,
+        routing_key: str,
+        body: bytes,
+        *,
+        exchange: str = "notifications.direct",
+        **properties: Any,
+    ) -> None:
+        """Publishes as a worker would: into a queue that exists, confirmed."""
+        target = await self._channel.get_exchange(exchange, ensure=False)
+        properties.setdefault("message_id", uuid4().hex)
+        await target.publish(aio_pika.Message(body, **properties), routing_key)
+
+    async def make_full(self, key: str, *, room: int) -> None:
+        """A queue behind a key that refuses what is more than `room` messages."""
+        queue = await self._channel.declare_queue(
+            key,
+            durable=True,
+            arguments={
+                "x-queue-type": "quorum",
+                "x-max-length": room,
+                "x-overflow": "reject-publish",
+            },
+        )
+        await queue.bind("notifications.direct", key)
 
     async def force_close(self, name: str) -> None:
         """Has RabbitMQ close the connection of that name."""

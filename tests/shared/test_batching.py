@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from shared.batching import Gatherer
+from shared.errors import Overloaded
 
 
 async def test_a_lone_call_waits_for_nobody():
@@ -63,3 +64,23 @@ async def test_a_cancelled_caller_leaves_the_others_alone():
     with pytest.raises(asyncio.CancelledError):
         await first
     assert await second == 2
+
+
+async def test_a_full_gatherer_refuses_at_once_and_takes_again():
+    gate = asyncio.Event()
+
+    async def work(items):
+        await gate.wait()
+        return items
+
+    small = Gatherer(work, max_items=2, max_running=1, max_waiting=3)
+    begun = [asyncio.create_task(small(n)) for n in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(small(n)) for n in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await small(9)
+    gate.set()
+    assert await asyncio.gather(*begun, *waiting) == [0, 1, 0, 1, 2]
+    assert await small(9) == 9

@@ -27,7 +27,8 @@ def answer(status: int, code: int, **headers: str) -> httpx.Response:
         (answer(401, 20003), ProviderMisconfigured),
         (answer(403, 99999), ProviderMisconfigured),
         (answer(400, 21606), ProviderMisconfigured),
-        (answer(429, 20429), ProviderThrottled),
+        (answer(429, 14107), ProviderThrottled),
+        (answer(429, 20429), ProviderUnavailable),
         (answer(400, 99999), ProviderDeclined),
         (answer(503, 20503), ProviderUnavailable),
         (httpx.Response(502, html="<h1>Bad Gateway</h1>"), ProviderUnavailable),
@@ -39,5 +40,11 @@ def test_an_answer_means(response, expected):
 
 
 def test_a_throttle_carries_the_wait():
-    assert failure(answer(429, 20429, **{"retry-after": "3"})).retry_after == 3
-    assert failure(answer(429, 20429)).retry_after is None
+    wait = {"retry-after": "3"}
+    for response in (
+        answer(429, 14107, **wait),
+        answer(429, 20429, **wait),
+        answer(503, 0, **wait),
+    ):
+        assert failure(response).retry_after == 3
+    assert failure(answer(429, 14107)).retry_after is None

@@ -25,7 +25,7 @@ async def test_without_twilio_it_runs_and_says_what_to_set(environment):
         httpx.AsyncClient(transport=transport, base_url="http://sms") as client,
     ):
         report = (await client.get("/health")).json()
-    detail = report["dependencies"]["sms-providers"]["detail"]
+    detail = report["dependencies"]["twilio"]["detail"]
     assert detail.endswith("set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN")
 
 

@@ -184,3 +184,54 @@ async def test_an_unknown_template(client):
         response = await client.request(method, "/templates/nothing", json=body)
         assert response.status_code == 404
         assert response.json()["error"]["code"] == "not_found"
+
+
+CODE = {
+    "template_id": "code",
+    "name": "Code",
+    "channel": "sms",
+    "body_text": "{{ code }} for {{ name }}",
+}
+
+
+async def test_secrets_are_shown_and_kept_by_version(client):
+    made = await client.post("/templates", json=CODE | {"sensitive": ["code", "code"]})
+    assert made.json()["data"]["sensitive"] == ["code"]
+    kept = await client.put("/templates/code", json={"body_text": "{{ code }} and {{ link }}"})
+    assert kept.json()["data"]["sensitive"] == ["code"]
+    more = await client.put("/templates/code", json={"sensitive": ["code", "link"]})
+    assert (more.json()["data"]["version"], more.json()["data"]["sensitive"]) == (
+        3,
+        ["code", "link"],
+    )
+    none = await client.put("/templates/code", json={"sensitive": None})
+    assert none.json()["data"]["sensitive"] == []
+    versions = (await client.get("/templates/code/versions")).json()["data"]
+    assert [version["sensitive"] for version in versions] == [
+        [],
+        ["code", "link"],
+        ["code"],
+        ["code"],
+    ]
+    second = (await client.get("/templates/code/versions/2")).json()["data"]
+    assert second["sensitive"] == ["code"]
+
+
+async def test_a_secret_is_a_variable_of_the_template(client):
+    refused = await client.post("/templates", json=CODE | {"sensitive": ["code", "cod"]})
+    assert refused.status_code == 422
+    [field] = refused.json()["error"]["fields"]
+    assert field["path"] == "sensitive.1"
+    assert "'cod'" in field["problem"]
+    spare = CODE | {"variables": ["code", "spare"], "sensitive": ["spare", "name"]}
+    assert (await client.post("/templates", json=spare)).status_code == 201
+
+
+async def test_a_secret_is_not_left_behind_unnoticed(client):
+    assert (await client.post("/templates", json=CODE | {"sensitive": ["code"]})).is_success
+    change = {"body_text": "For {{ name }}"}
+    left = await client.put("/templates/code", json=change)
+    assert left.status_code == 422
+    assert left.json()["error"]["fields"][0]["path"] == "sensitive.0"
+    told = await client.put("/templates/code", json=change | {"sensitive": []})
+    assert told.json()["data"]["sensitive"] == []

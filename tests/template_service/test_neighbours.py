@@ -91,3 +91,24 @@ async def test_many_keys_are_one_question(spoken, postgres_url):
     assert len(await templates.facts(["welcome_email", "off"] * 50)) == 2
     assert len(statements) == 2
     await database.close()
+
+
+async def test_a_secret_in_one_language_is_one_in_all(neighbour):
+    """Invariant: whoever sends a text knows what is a secret in any of its languages."""
+    english = {"template_id": "t", "name": "T", "channel": "sms", "body_text": "{{ a }} {{ b }}"}
+    for text in (english | {"sensitive": ["a"]}, english | {"language": "de", "sensitive": ["b"]}):
+        assert (await neighbour.post("/templates", json=text)).is_success
+    asked = {"template_ids": ["t"]}
+    facts = (await neighbour.post("/internal/templates/facts", json=asked)).json()["data"]
+    assert sorted(facts["templates"][0]["sensitive"]) == ["a", "b"]
+    keys = [{"template_id": "t", "version": n, "languages": ["en"]} for n in (1, None)]
+    answer = await neighbour.post("/internal/templates/contents", json={"keys": keys})
+    for content in answer.json()["data"]["contents"]:
+        assert sorted(content["sensitive"]) == ["a", "b"]
+    for language in ("en", "de"):
+        address = f"/templates/t?language={language}"
+        assert (await neighbour.put(address, json={"sensitive": None})).is_success
+    keys = [{"template_id": "t", "version": n, "languages": ["de"]} for n in (2, 4)]
+    answer = await neighbour.post("/internal/templates/contents", json={"keys": keys})
+    found = [sorted(content["sensitive"]) for content in answer.json()["data"]["contents"]]
+    assert found == [["b"], []]

@@ -80,8 +80,8 @@ def test_what_twilio_refuses_is_refused_with_its_code(
     ("kind", "status", "code"),
     [
         ("reject_permanent", 400, 30007),
-        ("reject_transient", 429, 20429),
-        ("throttle", 429, 20429),
+        ("reject_transient", 429, 14107),
+        ("throttle", 429, 14107),
         ("unavailable", 503, 20503),
     ],
 )

@@ -175,6 +175,21 @@ async def test_a_silent_redis_costs_a_bounded_time_and_no_answer_gets_lost(conne
     assert [value.decode() for value in got] == keys
 
 
+async def test_no_call_waits_for_a_redis_that_fell_silent(connect, private_redis):
+    """Invariant: Redis is probed in the background, not by whoever needs it next."""
+    cache = await connect(private_redis.url, timeout=0.1, failures=1)
+    private_redis.stop_answering()
+    with pytest.raises(CacheUnavailable, match="no answer within"):
+        await cache.command("PING")
+    ends = time.monotonic() + 1.5  # some probes long
+    while time.monotonic() < ends:
+        with pytest.raises(CacheUnavailable, match="a moment ago"):
+            await cache.command("PING")
+        await asyncio.sleep(0.01)
+    private_redis.answer_again()
+    await until_it_answers(cache)
+
+
 async def test_a_restarted_redis_is_a_cold_one(connect, private_redis):
     """Invariant: what was cached before a restart is never read after it."""
     cache = await connect(private_redis.url)

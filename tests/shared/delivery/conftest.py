@@ -13,7 +13,6 @@ from tests.shared.delivery.worker import Letters, Post, Worker, WorkerSettings
 async def broker(rabbitmq_url):
     broker = Broker(rabbitmq_url)
     await broker.open()
-    await broker.link("declaring")
     yield broker
     await broker.close()
 
@@ -57,8 +56,8 @@ async def start(settings):
     """Starts a worker that runs until the test's end; what it is made of can be changed."""
     async with AsyncExitStack() as running:
 
-        async def started(channel=None, post=None, **changes) -> Worker:
-            worker = Worker(channel or Letters(), post or Post(), settings(**changes))
+        async def started(channel=None, post=None, rate=None, **changes) -> Worker:
+            worker = Worker(channel or Letters(), post or Post(), settings(**changes), rate)
             return await running.enter_async_context(worker.running())
 
         yield started

@@ -79,10 +79,29 @@ def test_invariant_not_reaching_a_provider_costs_time_only(error, attempt, waits
     assert NOW < outcome.until <= min(expires_at, NOW + timedelta(seconds=60))
 
 
+def test_a_provider_that_says_how_long_is_obeyed_within_the_lifetime():
+    for kind, tells in (
+        (errors.ProviderThrottled, lambda outcome: NOW + timedelta(seconds=outcome.after)),
+        (errors.ProviderUnavailable, lambda outcome: outcome.until),
+    ):
+        patient = judged(kind("busy", retry_after=7200.0), expires_at=NOW + timedelta(days=1))
+        assert tells(patient) == NOW + timedelta(hours=2)
+        short_lived = judged(kind("busy", retry_after=7200.0), expires_at=NOW + timedelta(hours=1))
+        assert tells(short_lived) == NOW + timedelta(hours=1)
+
+
 def test_an_unknown_outcome_is_held_where_a_repeat_cannot_be_recognised():
     outcome = judged(errors.OutcomeUnknown("silence"), judge=HOLDING)
     assert isinstance(outcome, Dead)
     assert outcome.reason is Reason.OUTCOME_UNKNOWN
+
+
+def test_a_message_may_say_for_itself_what_an_unknown_outcome_means():
+    unknown = errors.OutcomeUnknown("silence")
+    assert isinstance(judged(unknown, judge=HOLDING, on_unknown="resend"), Retry)
+    held = judged(unknown, on_unknown="hold")
+    assert isinstance(held, Dead)
+    assert held.reason is Reason.OUTCOME_UNKNOWN
 
 
 def test_a_detail_is_never_long():

@@ -5,15 +5,19 @@ import asyncio
 import pytest
 
 from shared.cache import Cache, ProfileCache
-from shared.delivery import licence
+from shared.delivery import licence, recollection
+from shared.delivery.claims import CLAIM_TTL_SECONDS, claim_key, lease_key
 from shared.delivery.licence import Licences
-from shared.delivery.outcome import Retry, Sent
+from shared.delivery.outcome import Dead, Retry, Sent, Skipped
+from shared.delivery.recollection import Recollection
 from shared.errors import CacheUnavailable
 from shared.schemas.profile import Profile
 from tests.shared.broker import notification, until
 
 ADA = Profile(user_id=1, version=7)
 SENT = Sent(provider="smtp", message_id="m1")
+SKIPPED = Skipped(reason="channel_disabled")
+RETRY = Retry(after=2.0)
 
 
 @pytest.fixture
@@ -136,7 +140,7 @@ async def test_a_living_worker_keeps_its_lease(cache, other, profiles, monkeypat
     async with opened(cache) as living:
         message = notification()
         await apply(living, message)
-        lease = living._lease_key(living._owner)
+        lease = lease_key(cache, living._owner)
         await cache.command("PEXPIRE", lease, 5000)
 
         async def is_renewed() -> bool:
@@ -146,22 +150,67 @@ async def test_a_living_worker_keeps_its_lease(cache, other, profiles, monkeypat
         assert (await apply(other, message)).verdict == "busy"
 
 
-async def test_a_licence_that_was_not_used_can_be_given_back(worker, other):
+async def test_a_first_send_lends_its_worker_a_lease_whatever_became_of_the_last(cache, other):
+    """A worker that was frozen for long, or began while Redis was away, has none."""
+    woken = Licences(cache)
     message = notification()
-    await apply(worker, message)
-    await worker.give_back(message, "")
-    ruling = await apply(other, message)
-    assert (ruling.verdict, ruling.takes) == ("granted", 1)
-
-
-async def test_nobody_gives_back_what_is_settled_or_anothers(worker, other):
-    message = notification()
-    await apply(worker, message)
-    await other.give_back(message, "")
+    assert (await apply(woken, message)).verdict == "granted"
     assert (await apply(other, message)).verdict == "busy"
-    await worker.settle([(message, "", Retry(after=2.0))])
-    await worker.give_back(message, "")
-    assert (await apply(other, message)).verdict == "settled"
+
+
+async def test_what_was_settled_first_stands_and_a_receipt_is_never_withheld(worker, other):
+    message = notification()
+    await apply(worker, message)
+    assert await other.settle([(message, "", RETRY)]) == [RETRY]
+    assert await worker.settle([(message, "", Dead(reason="internal_error"))]) == [RETRY]
+    assert await worker.settle([(message, "", SENT)]) == [SENT]
+    assert (await apply(other, message)).outcome == RETRY
+
+
+async def test_a_new_message_has_nothing_to_recall(worker):
+    assert await worker.recall(notification()) == Recollection({}, is_whole=False)
+
+
+async def test_a_hop_is_recalled_with_all_that_is_known_of_it(worker, other):
+    message = notification()
+    await apply(worker, message, "phone")
+    await worker.settle([(message, "phone", SENT), (message, "tablet", SKIPPED)])
+    known = {"phone": SENT, "tablet": SKIPPED}
+    assert await other.recall(message) == Recollection(known, is_whole=True)
+    assert not (await other.recall(message.next_hop())).outcomes
+
+
+async def test_a_send_that_a_worker_died_over_is_recalled_as_unknown(worker, other):
+    message = notification()
+    await apply(worker, message, "phone")
+    await worker.close()
+    assert await other.recall(message) == Recollection({"phone": None}, is_whole=False)
+
+
+async def test_recalling_waits_for_whoever_sends_at_this_moment(worker, other, monkeypatch):
+    monkeypatch.setattr(recollection, "BUSY_SECONDS", 0.01)
+    message = notification()
+    await apply(worker, message)
+    recalling = asyncio.create_task(other.recall(message))
+    await asyncio.sleep(0.05)
+    assert not recalling.done()
+    await worker.settle([(message, "", SENT)])
+    assert (await recalling).outcomes == {"": SENT}
+
+
+async def test_an_outcome_that_nobody_can_read_is_its_own_messages_trouble(cache, worker):
+    strange, message = notification(), notification()
+    key = claim_key(cache, strange)
+    await cache.command("HSET", key, "state:", "settled", "outcome:", "of a later version")
+    asking = (apply(worker, strange), apply(worker, message))
+    first, second = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(first, ValueError)
+    assert second.verdict == "granted"
+    asking = (worker.recall(strange), worker.recall(message))
+    first, second = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(first, ValueError)
+    assert second.outcomes == {"": None}
+    assert await worker.settle([(strange, "", RETRY), (message, "", SENT)]) == [RETRY, SENT]
 
 
 async def test_many_at_once_are_each_granted_once(worker, other):
@@ -176,6 +225,7 @@ async def test_without_redis_nothing_is_claimed_and_nothing_waits():
     async with opened(away) as licences:
         message = notification()
         assert (await apply(licences, message)).verdict == "unclaimed"
+        assert not (await licences.recall(message)).outcomes
         with pytest.raises(CacheUnavailable):
             await licences.settle([(message, "", SENT)])
     await away.close()
@@ -183,5 +233,5 @@ async def test_without_redis_nothing_is_claimed_and_nothing_waits():
 
 async def test_every_claim_ends_by_itself(cache, worker):
     await apply(worker, message := notification())
-    ttl = await cache.command("TTL", worker._claim_key(message, ""))
-    assert 0 < ttl <= licence.CLAIM_TTL_SECONDS
+    ttl = await cache.command("TTL", claim_key(cache, message))
+    assert 0 < ttl <= CLAIM_TTL_SECONDS

@@ -67,6 +67,15 @@ async def test_after_a_workers_death_what_cannot_be_marked_is_held(start, lane, 
     assert worker.post.sent == []
 
 
+async def test_after_a_workers_death_a_message_that_must_not_be_repeated_is_held(
+    start, lane, half_sent
+):
+    worker = await start()
+    await lane.put(half_sent.model_copy(update={"on_unknown": "hold"}))
+    assert (await lane.dead_letter()).headers[REASON_HEADER] == "outcome_unknown"
+    assert worker.post.sent == []
+
+
 async def test_an_unknown_outcome_spends_an_attempt(start, lane):
     await start(post=Post({"*": [OutcomeUnknown("silence")]}))
     await lane.put(notification())

@@ -1,16 +1,16 @@
 """A whole worker with a channel and a provider of the test's own, on real engines."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from shared.delivery import Address, DeliverySettings, Receipt, delivery_resources
 from shared.schemas.profile import Profile
-from shared.schemas.vocabulary import Channel
+from shared.schemas.vocabulary import Channel, OnUnknown
 from shared.schemas.wire import NotificationMessage
-from shared.service.resources import Resources
+from shared.service.resources import HealthReport, Resources
 
 
 class WorkerSettings(DeliverySettings):
@@ -25,7 +25,7 @@ class Letters:
     """A channel: to the user's address, or to every device where there are some."""
 
     name: Channel = Channel.EMAIL
-    on_unknown: Literal["resend", "hold"] = "resend"
+    on_unknown: OnUnknown = "resend"
     before_sending: Callable[[], None] = lambda: None
 
     def addresses(self, profile: Profile) -> Sequence[Address]:
@@ -83,14 +83,20 @@ class Worker:
     channel: Letters
     post: Post
     settings: WorkerSettings
+    rate: float | None = None
     is_closing: bool = False
+    health: Callable[[], Awaitable[HealthReport]] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Worker"]:
+        rates = {self.post.name: self.rate}
         resources = Resources(
-            "worker", delivery_resources(self.settings, self.channel, [self.post])
+            "worker",
+            delivery_resources(self.settings, self.channel, [self.post], rates),
+            grace_seconds=self.settings.grace_seconds,
         )
         await resources.open()
+        self.health = resources.health
         try:
             yield self
         finally:

@@ -1,9 +1,11 @@
 import asyncio
+import time
 
 import pytest
 
 from shared.errors import BrokerUnavailable
-from shared.messaging import Consumer, Delivery, consumer
+from shared.messaging import Consumer, Delivery, Link, consumer
+from tests.proxy import proxied
 from tests.shared.broker import until
 
 QUEUE = "email.queue"
@@ -19,9 +21,12 @@ class Desk:
         self.may_go_on.set()
         self.release = False
         self.fails = 0
+        self.begins = True
 
     async def __call__(self, delivery: Delivery) -> None:
         self.handed.append(delivery)
+        if self.begins:
+            delivery.begin()
         if self.fails:
             self.fails -= 1
             raise RuntimeError("a bug, made on purpose")
@@ -37,10 +42,14 @@ def desk():
 
 @pytest.fixture
 async def consuming(link, desk):
-    consumer = Consumer(link, QUEUE, desk, prefetch=10, grace_seconds=10)
+    consumer = Consumer(link, QUEUE, desk, prefetch=10)
     await consumer.open()
     yield consumer
     await consumer.close()
+
+
+async def has(broker, count: int) -> bool:
+    return await broker.count(QUEUE) == count
 
 
 def is_consuming(consumer: Consumer):
@@ -104,29 +113,91 @@ async def test_a_pause_lets_what_is_in_hand_finish(broker, consuming, desk):
     assert await broker.count(QUEUE) == 0
 
 
-async def test_closing_waits_for_what_is_in_hand(broker, consuming, desk):
+async def test_draining_finishes_what_has_begun_and_returns_the_rest_at_once(
+    broker, consuming, desk
+):
     desk.may_go_on.clear()
-    await broker.put("email", b"one")
+    await broker.put("email", b"begun")
     await until(lambda: len(desk.handed) == 1)
-    closing = asyncio.create_task(consuming.close())
+    desk.begins = False
+    for _ in range(5):
+        await broker.put("email", b"waiting")
+    await until(lambda: len(desk.handed) == 6)
+    draining = asyncio.create_task(consuming.drain())
+    await until(lambda: has(broker, 5))
+    assert not draining.done()
+    await broker.put("email", b"too late")
     desk.may_go_on.set()
-    await closing
+    await draining
     assert desk.finished == 1
-    assert await broker.count(QUEUE) == 0
+    await consuming.close()
+    assert await broker.count(QUEUE) == 6
 
 
-async def test_what_does_not_finish_in_time_goes_back(broker, link, desk):
-    hasty = Consumer(link, QUEUE, desk, prefetch=10, grace_seconds=0.05)
-    await hasty.open()
+async def test_a_pause_returns_what_has_not_begun(broker, consuming, desk):
+    desk.may_go_on.clear()
+    desk.begins = False
+    await broker.put("email", b"one")
+    await until(lambda: len(desk.handed) == 1)
+    consuming.pause()
+    await until(lambda: has(broker, 1))
+    desk.may_go_on.set()
+    consuming.resume()
+    await until(lambda: desk.finished == 1)
+
+
+async def test_a_return_that_has_begun_is_carried_out_though_its_handler_is_ended(
+    broker, link, desk
+):
+    """More go back at once than the library writes at once, and a pause ends who waits for it."""
+    count = 100
+    desk.may_go_on.clear()
+    consuming = Consumer(link, QUEUE, desk, prefetch=count)
+    for number in range(count):
+        await broker.put("email", b"%d" % number)
+    await consuming.open()
+    await until(lambda: len(desk.handed) == count)
+    consuming.pause()
+    await until(lambda: not consuming._consuming)
+    returning = [asyncio.create_task(delivery.release()) for delivery in desk.handed]
+    await asyncio.sleep(0)
+    for task in returning:
+        task.cancel()
+    await asyncio.gather(*returning, return_exceptions=True)
+    for delivery in desk.handed:
+        await delivery.release()
+    await until(lambda: has(broker, count))
+    desk.may_go_on.set()
+    await consuming.close()
+
+
+async def test_what_is_not_finished_goes_back_at_the_end(broker, consuming, desk):
     desk.may_go_on.clear()
     await broker.put("email", b"one")
     await until(lambda: len(desk.handed) == 1)
-    await hasty.close()
+    await consuming.close()
+    await until(lambda: has(broker, 1))
+    assert desk.finished == 0
 
-    async def is_back() -> bool:
-        return await broker.count(QUEUE) == 1
 
-    await until(is_back)
+@pytest.mark.parametrize("go_away", ["cut", "freeze"])
+async def test_without_rabbitmq_it_ends_in_time_too(broker, desk, go_away):
+    async with proxied(broker.url) as (proxy, through):
+        link = Link(through, "proxied", essential=True)
+        await link.open()
+        consumer = Consumer(link, QUEUE, desk, prefetch=10)
+        await consumer.open()
+        desk.may_go_on.clear()
+        await broker.put("email", b"one")
+        await until(lambda: len(desk.handed) == 1)
+        getattr(proxy, go_away)()
+        desk.may_go_on.set()
+        started = time.monotonic()
+        await consumer.drain()
+        await consumer.close()
+        await link.close()
+        assert time.monotonic() - started < 8
+    assert desk.finished == 1
 
 
 async def test_a_bug_in_a_handler_loses_nothing(broker, consuming, desk, monkeypatch):

@@ -1,5 +1,6 @@
 import asyncio
 import time
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -14,9 +15,11 @@ from shared.messaging.addressed import (
     to_lane,
     to_retry,
     to_status,
+    to_status_in_parts,
 )
 from shared.messaging.topology import RETRY_TIERS_MS, lane, lanes, queue_of, retry_tier
 from shared.schemas.vocabulary import Channel, Priority
+from shared.schemas.wire import OutcomeReport
 from tests.shared.broker import notification
 
 LONGEST_TIER_SECONDS = RETRY_TIERS_MS[-1][0] / 1000
@@ -71,6 +74,31 @@ def test_what_is_written_is_read():
     message = notification()
     assert read_notification(to_lane(message).body) == message
     assert read_outcomes(to_status([]).body).reports == []
+
+
+def test_what_is_said_of_one_hop_is_not_parted():
+    message = notification()
+
+    def said(device):
+        return OutcomeReport(
+            event_id=uuid4(),
+            notification_id=message.id,
+            generation=1,
+            hop=1,
+            attempt=1,
+            status="retrying",
+            device=device,
+            partial=device is not None,
+            detail="x" * 100_000,
+            at=message.created_at,
+        )
+
+    hops = [[said("phone"), said("tablet"), said(None)] for _ in range(30)]
+    parts = to_status_in_parts(report for hop in hops for report in hop)
+    assert len(parts) > 1
+    read = [read_outcomes(part.body).reports for part in parts]
+    assert [report for part in read for report in part] == [r for hop in hops for r in hop]
+    assert all(not part[-1].partial for part in read)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"version": 1}'])

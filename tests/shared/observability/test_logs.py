@@ -1,12 +1,14 @@
 """Logs: one JSON object a line, correlated, without secrets."""
 
+import contextvars
 import json
 import logging
 
 import pytest
 import structlog
 
-from shared.observability import correlation, logs
+from shared.masking import Secrets
+from shared.observability import correlation, discretion, logs
 
 
 @pytest.fixture
@@ -74,6 +76,28 @@ def test_secrets_are_masked_wherever_they_are(written):
         assert part not in text
     assert "carillon:***@127.0.0.1" in text
     assert "ck_live_***" in text
+
+
+def test_what_is_kept_is_in_no_line(written):
+    def write():
+        log = structlog.get_logger()
+        log.warning("before", detail="ZEBRA-493817")
+        discretion.keep(Secrets({"code": "ZEBRA-493817", "name": "Ada Lovelace"}, {"code"}))
+        log.warning("zebra-493817", detail="said ZEBRA 493817 to Ada Lovelace", size=3)
+        log.warning("others", error=ValueError("ZEBRA-493817"), found=["x", "ZEBRA-493817"])
+        logging.getLogger("library").warning("met %s", "ZEBRA-493817")
+        try:
+            {}["ZEBRA-493817"]
+        except KeyError:
+            log.exception("broke", id="ZEBRA")
+
+    before, *lines = contextvars.copy_context().run(written, write)
+    assert before["detail"] == "ZEBRA-493817"
+    assert "493817" not in json.dumps(lines)
+    assert (lines[0]["event"], lines[0]["size"]) == ("***", 3)
+    assert lines[0]["detail"] == "said *** to Ada Lovelace"
+    assert "KeyError: '***'" in lines[3]["exception"]
+    assert lines[3]["id"] == "ZEBRA"
 
 
 def test_a_correlation_id_must_be_safe_in_a_header():

@@ -9,7 +9,7 @@ from sqlalchemy import MetaData
 
 from shared.database import Database
 from shared.messaging import Publisher
-from shared.outbox import Relay, outbox_table, statements
+from shared.outbox import Relay, Written, outbox_table, statements
 from shared.schemas.vocabulary import Priority
 from tests.shared.broker import Broker, notification, until
 
@@ -141,7 +141,9 @@ async def test_what_rabbitmq_does_not_take_stays(database, broker, relays):
     await broker._channel.queue_delete("email.queue")
     message = notification()
     await add(database, message, leased=timedelta(seconds=30))
-    assert not await relays[0].publish([message, notification(priority="high")])
+    assert not await relays[0].publish(
+        [Written.of(message), Written.of(notification(priority="high"))]
+    )
     assert await left(database) == 1
 
 
@@ -190,3 +192,25 @@ async def test_a_long_backlog_and_many_scheduled_rows_are_not_walked_through(dat
     assert "ix_outbox_due" in text
     assert "Sort" not in text
     assert "Seq Scan on outbox" not in text
+
+
+async def test_a_relay_that_leaves_finishes_what_it_has_leased(database, relays, monkeypatch):
+    relay, begun, may_go_on = relays[0], asyncio.Event(), asyncio.Event()
+    publish = relay.publish
+
+    async def held(messages):
+        begun.set()
+        await may_go_on.wait()
+        return await publish(messages)
+
+    monkeypatch.setattr(relay, "publish", held)
+    await add(database, notification())
+    await relay.open()
+    await begun.wait()
+    draining = asyncio.create_task(relay.drain())
+    late = await add(database, notification())
+    may_go_on.set()
+    await draining
+    async with database.driver() as connection:
+        rows = await connection.fetch("SELECT notification_id FROM outbox")
+    assert [str(row["notification_id"]) for row in rows] == [late]

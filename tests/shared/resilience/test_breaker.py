@@ -109,6 +109,31 @@ async def test_a_good_probe_closes_it(breaker, clock):
     assert breaker.state == "closed"
 
 
+async def test_it_stays_open_for_as_long_as_the_far_side_asks(clock):
+    class Busy(Down):
+        retry_after: float | None = None
+
+    breaker = Breaker("far", failures=1, recovery_seconds=60.0, counts=(Down,), clock=clock)
+    for asked, expected in ((None, 60), (5.0, 60), (300.0, 300), (1e9, 3600)):
+        Busy.retry_after = asked
+        await fail(breaker, Busy)
+        assert breaker.retry_after == pytest.approx(expected)
+        clock.now += expected
+
+
+async def test_a_call_that_does_not_heal_leaves_the_count_and_closes_what_is_open(breaker, clock):
+    for _ in range(2):
+        await fail(breaker)
+        async with breaker.guard(heals=False):
+            pass
+    await fail(breaker)
+    assert breaker.state == "open"
+    clock.now += 60
+    async with breaker.guard(heals=False):
+        pass
+    assert breaker.state == "closed"
+
+
 async def test_a_failed_probe_opens_it_for_the_whole_time_again(breaker, clock):
     await open_up(breaker)
     clock.now += 75

@@ -28,10 +28,10 @@ def test_there_is_a_delay_exactly_while_retries_are_left(attempt, retries, hint)
 
 
 @given(attempts, seconds)
-def test_a_hint_lengthens_the_wait_up_to_the_cap_and_never_shortens_it(attempt, hint):
+def test_a_hint_lengthens_the_wait_and_never_shortens_it(attempt, hint):
     schedule = RetrySchedule(max_retries=10_000)
     plain, hinted = schedule.delay(attempt), schedule.delay(attempt, hint)
-    assert hinted == max(plain, min(hint, schedule.cap))
+    assert hinted == max(plain, hint)
 
 
 @given(attempts)

@@ -1,0 +1,1 @@
+"""Looks after notifications that stand still, and sends what was lost on its way once more."""

@@ -1,0 +1,1 @@
+"""Rebuilds the queues from PostgreSQL, when RabbitMQ or PostgreSQL has lost something."""

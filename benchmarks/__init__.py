@@ -1,0 +1,1 @@
+"""What the suite takes and gives, measured beside its peers in the same run."""

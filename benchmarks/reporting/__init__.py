@@ -1,0 +1,1 @@
+"""A run, told: tables for a screen and a document, plots."""

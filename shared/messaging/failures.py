@@ -1,0 +1,36 @@
+"""A broken connection to RabbitMQ comes out of the library as many things; here it is one."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aio_pika
+
+from shared.background import is_ending
+from shared.errors import BrokerUnavailable
+
+_BROKEN = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turns "RabbitMQ is not there" into BrokerUnavailable, which then begins with `what`."""
+    try:
+        yield
+    except _BROKEN as error:
+        raise BrokerUnavailable(f"{what}: {error!r}") from error
+    except asyncio.CancelledError as error:
+        # aiormq cancels its own futures when a connection breaks.
+        if is_ending():
+            raise
+        raise BrokerUnavailable(f"{what}: the connection broke") from error
+
+
+@contextmanager
+def tolerated() -> Iterator[None]:
+    """Passes over it: what is left undone is done by RabbitMQ when it finds the connection dead."""
+    try:
+        with translated("given up"):
+            yield
+    except BrokerUnavailable:
+        return

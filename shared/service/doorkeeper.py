@@ -1,0 +1,48 @@
+"""How much a process takes in hand at once: beyond it callers are told 503, not left to wait."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.errors import Overloaded
+from shared.service.body import MAX_BODY_BYTES
+from shared.service.failures import answer
+
+MOST_REQUESTS = 2000
+MOST_BYTES = 64 * 1024 * 1024
+"""Of all bodies together; one without a length counts as the longest."""
+
+_ALWAYS_OPEN = frozenset({"/livez", "/readyz", "/health", "/metrics"})
+
+
+class Doorkeeper:
+    """Counts the requests under way and their bodies, before anything of them is read."""
+
+    def __init__(
+        self, app: ASGIApp, most_requests: int = MOST_REQUESTS, most_bytes: int = MOST_BYTES
+    ) -> None:
+        self._app = app
+        self._requests_left = most_requests
+        self._bytes_left = most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _ALWAYS_OPEN:
+            await self._app(scope, receive, send)
+            return
+        size = _size(scope)
+        if self._requests_left < 1 or self._bytes_left < size:
+            await answer(Overloaded())(scope, receive, send)
+            return
+        self._requests_left -= 1
+        self._bytes_left -= size
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._requests_left += 1
+            self._bytes_left += size
+
+
+def _size(scope: Scope) -> int:
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length")
+    if length is not None and length.isdigit():
+        return min(int(length), MAX_BODY_BYTES)
+    return MAX_BODY_BYTES if b"transfer-encoding" in headers else 0

@@ -1,0 +1,40 @@
+"""What RabbitMQ and Redis remember, and how it is noticed that they do not."""
+
+import pytest
+
+from api_gateway.memory import Memory
+from tests.api_gateway import engines
+from tests.api_gateway.reconciler.conftest import database
+from tests.shared.broker import Broker
+from tests.shared.delivery.conftest import broker, cache
+
+__all__ = ["broker", "cache", "database"]
+
+
+@pytest.fixture
+async def elsewhere():
+    """What RabbitMQ is after it lost its disk: it knows nothing."""
+    async with engines.fresh_vhost() as url:
+        broker = Broker(url)
+        await broker.open()
+        yield broker
+        await broker.close()
+
+
+async def test_a_rabbitmq_that_lost_its_disk_is_another_one(database, broker, elsewhere, cache):
+    memory = Memory(database, await broker.link("one"), cache)
+    assert await memory.broker_is_known() is None
+    await memory.begin_with_broker()
+    assert await memory.broker_is_known() is True
+    after = Memory(database, await elsewhere.link("other"), cache)
+    assert await after.broker_is_known() is False
+    await after.begin_with_broker()
+    assert await after.broker_is_known() is True
+
+
+async def test_an_empty_redis_knows_of_nothing_before(database, broker, cache):
+    memory = Memory(database, await broker.link("one"), cache)
+    first = (await memory.knowledge()).claims_since
+    assert (await memory.knowledge()).claims_since == first
+    await cache.command("FLUSHDB")
+    assert (await memory.knowledge()).claims_since >= first
