@@ -4,6 +4,8 @@ Until some moment all outcomes are written down; since some moment all claims ar
 there is time between the two, something may have gone out in it and nobody knows.
 """
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,6 +71,12 @@ class Memory:
         """
         mark: UUID | None = (await self._read())["broker_mark"]
         return None if mark is None else await bears_mark(self._link, mark)
+
+    async def wait_for_broker(self, seconds: float) -> None:
+        """Returns when RabbitMQ is reached, or after so long without it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._link.wait()
 
     async def begin_with_broker(self) -> None:
         """From now on this RabbitMQ is the one that is known; raises BrokerUnavailable."""

@@ -85,7 +85,7 @@ class Stack:
         with self._alone():
             self.supervisor.stop()
         if purge:
-            outside = postgres.OUTSIDE / self.home.mark
+            outside = postgres.outside(self.home)
             self._say(
                 f"Removing {self.home.path} (kept: venv)" + f" and {outside}" * outside.exists()
             )

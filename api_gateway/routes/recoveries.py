@@ -17,6 +17,8 @@ from shared.service import require
 from shared.service.paging import Cursor, Limit, key_in, page
 
 _KEY: TypeAdapter[int] = TypeAdapter(BigId)
+_COMING_BACK_SECONDS = 10.0
+"""Whoever recovers has just brought RabbitMQ back, and the gateway may not have noticed yet."""
 
 
 def recovery_routes(recoveries: Recoveries, memory: Memory, runner: RecoveryRunner) -> APIRouter:
@@ -44,6 +46,7 @@ def recovery_routes(recoveries: Recoveries, memory: Memory, runner: RecoveryRunn
         return Envelope(data=recovery, message=f"Recovery {recovery.id} is {recovery.state}.")
 
     async def nothing_is_lost() -> bool:
+        await memory.wait_for_broker(_COMING_BACK_SECONDS)
         try:
             return await memory.broker_is_known() is True
         except BrokerUnavailable as error:

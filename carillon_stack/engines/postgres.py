@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pwd
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -136,9 +137,18 @@ def data_folder(home: Home, user: str | None) -> Path:
     inside = home.folder("postgres")
     if user is None or all(folder.stat().st_mode & 0o001 for folder in inside.parents):
         return inside / "data"
-    outside = OUTSIDE / home.mark / "postgres"
-    outside.mkdir(parents=True, exist_ok=True)
-    return outside / "data"
+    folder = outside(home) / "postgres"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "data"
+
+
+def outside(home: Home) -> Path:
+    """Return this home's folder in /var/lib; it may not exist.
+
+    A home that was removed by hand and made anew at the same place has another one: the old
+    data has the old password.
+    """
+    return OUTSIDE / home.secret("outside", lambda: secrets.token_hex(8))
 
 
 def forget_stale_lock(data: Path) -> None:

@@ -1,6 +1,7 @@
 """Private engines: real ones, from nothing, killed and brought back."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import redis.asyncio
 
 from carillon_stack.deadline import wait_until
-from carillon_stack.engines import choice, install
+from carillon_stack.engines import choice, install, postgres
 from carillon_stack.engines.choice import Engines
 from carillon_stack.engines.running import running_engines
 from carillon_stack.errors import StackError
@@ -33,6 +34,7 @@ def engines(home: Home) -> Iterator[Engines]:
     with running_engines(home, caller=NOTHING_GIVEN, say=print) as engines:
         yield engines
     assert Supervisor(home).leftovers() == []
+    shutil.rmtree(postgres.outside(home), ignore_errors=True)
 
 
 def kill(home: Home, program: str) -> None:
@@ -150,3 +152,18 @@ async def test_an_engine_that_never_answers_is_named_with_the_reason():
 
     with pytest.raises(StackError, match=r"redis does not answer after 0 s.*Connect"):
         await choice.until_ready(given, seconds=0.3)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's data goes outside the home")
+def test_a_home_made_anew_does_not_meet_the_data_of_the_old_one(tmp_path: Path):
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    old = postgres.data_folder(Home(private / "home"), "postgres")
+    assert postgres.data_folder(Home(private / "home"), "postgres") == old
+    shutil.rmtree(private / "home")
+
+    new = postgres.data_folder(Home(private / "home"), "postgres")
+
+    assert new != old
+    for data in (old, new):
+        shutil.rmtree(data.parents[1])
