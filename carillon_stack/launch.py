@@ -42,6 +42,7 @@ def main(specification_file: str, folder: str, listener: str = "") -> None:
         wait_for_port(specification["after_port"])
     if listener:
         hand_over(int(listener))
+    os.nice(specification["niceness"])
     if specification["user"]:
         become(specification["user"])
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # supervisord's sockets for other programs

@@ -14,6 +14,9 @@ from carillon_stack.programs import Program, Stage
 from carillon_stack.services import Service
 from carillon_stack.settings import SandboxAddress, Settings
 
+WORKERS_NICENESS = 10
+"""Callers wait for an accept, nobody for a worker: it takes the processor that is left over."""
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -74,6 +77,7 @@ def make_plan(
             port=port,
             processes=processes,
             grace=settings.service_grace,
+            niceness=WORKERS_NICENESS if service.stage is Stage.WORKERS else 0,
         )
 
     emulators = Program(

@@ -24,6 +24,7 @@ class Program:
     ``environment`` is all that its processes see. A program with a ``port`` gets a listening
     socket, shared by its processes and open across their restarts, as file descriptor 0.
     ``after_port``: a start waits until somebody listens there. Durations are in seconds.
+    ``niceness``: how far it steps back when the processor is short; see nice(2).
     """
 
     name: str
@@ -37,6 +38,7 @@ class Program:
     after_port: int | None = None
     stop_signal: str = "TERM"
     grace: int = 30
+    niceness: int = 0
 
     def specification(self) -> str:
         """Return what `launch` needs to become this program, as JSON."""
@@ -50,6 +52,7 @@ class Program:
                 "after_port": self.after_port,
                 "stop_signal": self.stop_signal,
                 "grace": self.grace,
+                "niceness": self.niceness,
             },
             indent=1,
             sort_keys=True,

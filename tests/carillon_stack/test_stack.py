@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
 from carillon_stack import figures, processes
@@ -100,6 +101,17 @@ async def test_databases_exist_before_services_start(stack: Stack):
 
     assert await connection.fetchval("SELECT current_database()") == url.rpartition("/")[2]
     await connection.close()
+
+
+def test_workers_step_back_where_the_processor_is_short(stack: Stack):
+    programs = ("api_gateway", "user_service", "email_service")
+    nice = {
+        program: {psutil.Process(pid).nice() for pid in pids(stack, program)}
+        for program in programs
+    }
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert nice == {"api_gateway": {own}, "user_service": {own}, "email_service": {own + 10}}
 
 
 @pytest.mark.parametrize("program", ["user_service", "api_gateway"])
