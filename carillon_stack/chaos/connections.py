@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import select
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -97,7 +98,12 @@ class _Connection:
 
     @property
     def is_good(self) -> bool:
-        return not (self._reader.at_eof() or self._writer.is_closing())
+        """Whether the far side keeps it. Asks the kernel: the loop may not have read that yet."""
+        if self._reader.at_eof() or self._writer.is_closing():
+            return False
+        watch = select.poll()
+        watch.register(self._writer.get_extra_info("socket").fileno(), select.POLLIN)
+        return not watch.poll(0)
 
     async def exchange(self, request: bytes) -> Answer:
         self._writer.write(request)

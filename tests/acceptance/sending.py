@@ -4,10 +4,10 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, Self
 
-import httpx
-
+from carillon_stack.chaos.connections import Connections, NoAnswer
 from tests.acceptance.stack import Stack, until
 
 
@@ -49,13 +49,8 @@ class Sending(threading.Thread):
         asyncio.run(self._send_all())
 
     async def _send_all(self) -> None:
-        limits = httpx.Limits(max_connections=None, keepalive_expiry=30)
-        async with httpx.AsyncClient(
-            base_url=self._stack.url,
-            headers=dict(self._stack.api.headers),
-            timeout=60,
-            limits=limits,
-        ) as client:
+        authorization = {"Authorization": self._stack.api.headers["Authorization"]}
+        async with Connections(self._stack.url, authorization, seconds=60) as client:
             began, sends = time.monotonic(), []
             for number, user in enumerate(self._users):
                 await asyncio.sleep(max(0.0, began + number / self._rate - time.monotonic()))
@@ -64,7 +59,7 @@ class Sending(threading.Thread):
                 sends.append(asyncio.create_task(self._send(client, user)))
             await asyncio.gather(*sends)
 
-    async def _send(self, client: httpx.AsyncClient, user: dict[str, Any]) -> None:
+    async def _send(self, client: Connections, user: dict[str, Any]) -> None:
         body = {
             "user_id": user["id"],
             "channel": "email",
@@ -73,15 +68,15 @@ class Sending(threading.Thread):
         }
         started = time.monotonic()
         try:
-            response = await client.post("/notifications/send", json=body)
-        except httpx.TransportError as error:
-            self.refused.append(repr(error))
+            answer = await client.post("/notifications/send", body, {})
+        except NoAnswer as error:
+            self.refused.append(str(error))
             return
         self.seconds.append(time.monotonic() - started)
-        if response.status_code == 202:
-            self.accepted.append(response.json()["data"]["request_id"])
+        if answer.status == HTTPStatus.ACCEPTED:
+            self.accepted.append(answer.data["request_id"])
         else:
-            self.refused.append(f"{response.status_code} {response.text}")
+            self.refused.append(f"{answer.status} {answer.body.decode()}")
 
     def received(self) -> tuple[int, int]:
         """How many emails arrived since it began, and how many different ones."""
