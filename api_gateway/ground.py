@@ -25,8 +25,8 @@ from shared.service import Resource
 _REDIS_PATIENCE_SECONDS, _REDIS_FAILURES = 0.15, 1
 
 # What accept has to itself, so that no slow read takes a connection from it: enough for the
-# gatherings under way at once, and for looking API keys up.
-_ACCEPTING_CONNECTIONS = 6
+# gatherings and parts of batches under way at once, and for looking API keys up.
+_ACCEPTING_CONNECTIONS = 8
 
 
 class Ground:

@@ -66,6 +66,7 @@ def _message(row: Any, timeline: Sequence[Any]) -> NotificationMessage:
         sensitive=row["sensitive"],
         on_unknown=row["on_unknown"],
         recipient=row["recipient"],
+        batch_id=row["batch_id"],
         correlation_id=row["correlation_id"],
         traceparent=row["traceparent"],
         created_at=row["redriven_at"] or row["created_at"],

@@ -56,6 +56,8 @@ notifications = Table(
     Column("api_key_id", BigInteger),
     Column("mode", Text, nullable=False),
     Column("user_id", BigInteger, nullable=False),
+    Column("batch_id", Uuid),
+    Column("batch_position", Integer),
     Column("channel", Text, nullable=False),
     Column("priority", Text, nullable=False),
     Column("category", Text),
@@ -87,6 +89,7 @@ notifications = Table(
     PrimaryKeyConstraint("id"),
     Index(None, "user_id", "id"),
     Index(None, "status", "id"),
+    Index(None, "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
     postgresql_partition_by="RANGE (id)",
 )
 
@@ -123,6 +126,28 @@ idempotency_keys = Table(
     Index(None, "created_at"),
 )
 
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("api_key_id", BigInteger),
+    Column("mode", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="accepting"),
+    # Who takes it up, and until when nobody else does.
+    Column("holder", Uuid),
+    Column("held_until", DateTime(timezone=True)),
+    Column("total", Integer, nullable=False),
+    Column("accepted", Integer),
+    Column("replayed", Integer, nullable=False, server_default="0"),
+    Column("refused_why", JSONB, nullable=False, server_default="{}"),
+    # What a repeat is told; kept as long as its key.
+    Column("answer", LargeBinary),
+    Column("correlation_id", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("cancelled_at", DateTime(timezone=True)),
+    Index(None, "created_at", postgresql_where=text("answer IS NOT NULL")),
+)
+
 dead_letters = Table(
     "dead_letters",
     metadata,
@@ -131,6 +156,7 @@ dead_letters = Table(
     Column("generation", Integer),
     Column("amqp_message_id", Text),
     Column("user_id", BigInteger),
+    Column("batch_id", Uuid),
     Column("channel", Text),
     Column("template_id", Text),
     Column("provider", Text),
@@ -151,6 +177,7 @@ dead_letters = Table(
     Index(None, "state", "provider", "id"),
     Index(None, "state", "created_at"),
     Index(None, "user_id", "id"),
+    Index(None, "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
 )
 
 dead_letter_jobs = Table(

@@ -11,6 +11,10 @@ from api_gateway.accept.categories import Categories
 from api_gateway.accept.hand_off import HandOff
 from api_gateway.accept.order import fingerprint_key
 from api_gateway.accept.repository import Acceptances
+from api_gateway.batches.acceptor import BatchAcceptor
+from api_gateway.batches.cancellation import Cancellation
+from api_gateway.batches.reader import BatchReader
+from api_gateway.batches.repository import BatchRepository
 from api_gateway.dead_letters.census import Census
 from api_gateway.dead_letters.collector import DeadLetterCollector
 from api_gateway.dead_letters.jobs import DeadLetterJobs
@@ -24,15 +28,23 @@ from api_gateway.reconciler.repository import StalledNotifications
 from api_gateway.recovery.batch import Batches
 from api_gateway.recovery.runner import RecoveryRunner
 from api_gateway.routes.api_keys import api_key_routes
+from api_gateway.routes.batches import batch_routes
 from api_gateway.routes.dead_letter_jobs import bulk_routes, dead_letter_job_routes
 from api_gateway.routes.dead_letters import dead_letter_routes
 from api_gateway.routes.forward import forward_routes
 from api_gateway.routes.notifications import notification_routes
 from api_gateway.routes.recoveries import recovery_routes
 from api_gateway.routes.send import SEND_PATH, Send, send_documented
+from api_gateway.routes.send_batch import (
+    BATCH_BODY,
+    BATCH_PATH,
+    SendBatch,
+    send_batch_documented,
+)
 from api_gateway.status.collector import Collector
 from api_gateway.status.reader import NotificationReader
 from shared.cache import RateLimiter
+from shared.delivery.cancelled import CancelledBatches
 from shared.delivery.claims import Claims
 from shared.messaging import Consumer
 from shared.messaging.depths import Depths
@@ -66,12 +78,20 @@ def accept(ground: Ground) -> Part:
         on_unknown=settings.category_on_unknown,
     )
     acceptor = Acceptor(acceptances, categories, ground.catalogue, limiter, hand_off)
+    batches = BatchAcceptor(acceptor, BatchRepository(ground.accepting))
     reader = NotificationReader(ground.database)
     key = fingerprint_key(settings.internal_service_token)
     return Part(
-        [ground.relay, hand_off, Housekeeping(Acceptances(ground.database))],
-        [send_documented(), notification_routes(reader)],
-        [DirectRoute("POST", SEND_PATH, Send(acceptor, key))],
+        [
+            ground.relay,
+            hand_off,
+            Housekeeping(Acceptances(ground.database), BatchRepository(ground.database)),
+        ],
+        [send_documented(), send_batch_documented(), notification_routes(reader)],
+        [
+            DirectRoute("POST", SEND_PATH, Send(acceptor, key)),
+            DirectRoute("POST", BATCH_PATH, SendBatch(batches, key), BATCH_BODY),
+        ],
     )
 
 
@@ -109,17 +129,19 @@ def look_after(ground: Ground) -> Part:
 
 
 def dead_letters(ground: Ground) -> Part:
-    """What failed: seen, sent again, discarded; one by one or by jobs."""
+    """What failed: seen, sent again, discarded; one by one, by jobs, or as a batch."""
     letters = DeadLetters(ground.database, ground.catalogue, ground.relay)
     jobs = DeadLetterJobs(ground.database)
     runner = JobRunner(jobs, ground.relay)
     reader = DeadLetterReader(ground.database)
+    cancellation = Cancellation(ground.database, CancelledBatches(ground.cache))
     return Part(
         [runner, Census(ground.database)],
         [
             bulk_routes(reader, jobs, runner),
             dead_letter_job_routes(jobs),
             dead_letter_routes(reader, letters),
+            batch_routes(BatchReader(ground.database), cancellation, jobs, runner),
         ],
     )
 

@@ -19,7 +19,14 @@ from api_gateway.accept.repository import Acceptances
 from shared.batching import Gatherer
 from shared.cache import Allowance, RateLimiter, rate_limit_headers
 from shared.database import is_refused, together_or_apart
-from shared.errors import ApiError, DatabaseUnavailable, FieldProblem, RateLimited, Unprocessable
+from shared.errors import (
+    ApiError,
+    Conflict,
+    DatabaseUnavailable,
+    FieldProblem,
+    RateLimited,
+    Unprocessable,
+)
 from shared.masking import Secrets
 from shared.observability import discretion
 from shared.observability.metrics import NOTIFICATIONS
@@ -29,6 +36,13 @@ from shared.schemas.vocabulary import Status
 log = structlog.get_logger()
 
 Decision = Answer | ApiError
+
+
+class NotHeld(Conflict):
+    """Not taken up, for the batch is held by somebody else, or was cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__("The batch is taken up elsewhere at this moment. Try again.")
 
 
 class Acceptor:
@@ -47,10 +61,11 @@ class Acceptor:
         self._catalogue = catalogue
         self._limiter = limiter
         self._hand_off = hand_off
-        self.accept = Gatherer(self._accept_all, max_items=250, max_running=4)
+        self.accept = Gatherer(self.accept_all, max_items=250, max_running=4)
         """Accepts one order; returns its Answer or raises an ApiError."""
 
-    async def _accept_all(self, orders: list[Order]) -> Sequence[Decision]:
+    async def accept_all(self, orders: list[Order]) -> Sequence[Decision]:
+        """Accepts some hundred orders at once: single ones, or all of one batch."""
         decided: dict[int, Decision] = {}
         firsts, repeats = _without_repeats(orders)
         waiting = await self._replay(firsts, decided)
@@ -143,7 +158,7 @@ class Acceptor:
             if order.id in made:
                 decided[id(order)] = Answer(order.answer(), order.allowance)
             elif id(order) not in decided:
-                decided[id(order)] = _key_in_motion()
+                decided[id(order)] = NotHeld() if order.hold else _key_in_motion()
                 lost.append(order)
         for channel, count in Counter(o.request.channel for o in orders if o.id in made).items():
             NOTIFICATIONS.labels(channel, Status.QUEUED, "").inc(count)

@@ -23,11 +23,20 @@ def fingerprint_key(internal_token: SecretStr) -> bytes:
     return hmac.digest(secret, b"carillon: fingerprints of requests", "sha256")
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A batch, and who takes it up: nobody else adds to it while the hold lasts."""
+
+    batch_id: UUID
+    holder: UUID
+
+
 @dataclass(slots=True)
 class Order:
     """A validated request and everything that accept learns about it.
 
-    `expires_at` and `on_unknown` are known once its category was looked at.
+    `expires_at` and `on_unknown` are known once its category was looked at. Of a batch it has
+    the hold, and its position in it.
     """
 
     id: UUID
@@ -38,6 +47,8 @@ class Order:
     idempotency_key: str | None
     fingerprint_key: bytes = field(repr=False)
     created_at: datetime
+    hold: Hold | None = None
+    position: int | None = None
     expires_at: datetime = field(init=False)
     on_unknown: OnUnknown | None = None
     template_version: int | None = None
@@ -97,6 +108,7 @@ class Order:
             locale=request.locale,
             variables=request.variables,
             sensitive=self.sensitive,
+            batch_id=self.hold.batch_id if self.hold else None,
             correlation_id=self.correlation_id,
             traceparent=self.traceparent,
             created_at=self.created_at,

@@ -34,11 +34,19 @@ class Acceptances:
         }
 
     async def insert(self, orders: Sequence[Order]) -> set[UUID]:
-        """Commits the orders; the ids that are new: the others lost a race for their key."""
+        """Commits the orders; the ids that are new: the others lost a race for their key.
+
+        All are single sends, or all of one batch: then none is new if the hold on it is lost.
+        """
+        hold = orders[0].hold
         in_order = sorted(orders, key=lambda order: order.key or (0, ""))
         async with self._database.driver() as connection:
             rows = await connection.fetch(
-                statements.ACCEPT, *columns(map(_row, in_order)), HAND_OFF_LEASE
+                statements.ACCEPT,
+                *columns(map(_row, in_order)),
+                HAND_OFF_LEASE,
+                hold.batch_id if hold else None,
+                hold.holder if hold else None,
             )
         return {row["id"] for row in rows}
 
@@ -76,4 +84,5 @@ def _row(order: Order) -> tuple[Any, ...]:
         order.expires_at,
         order.on_unknown,
         order.written().body,
+        order.position,
     )

@@ -11,21 +11,24 @@ WHERE k.created_at > now() - interval '{KEYS_KEPT}'
 
 # One statement: keys, notifications and outbox rows stand or fall together. A key that another
 # transaction took in this instant keeps its notification out; a second statement reads it, for
-# this one cannot see it.
+# this one cannot see it. Of a batch nothing is inserted but by who holds it.
 ACCEPT = f"""
-WITH given AS (
+WITH held AS (
+    SELECT FROM batches WHERE id = $26 AND holder = $27 FOR SHARE
+), given AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::bigint[], $3::text[], $4::bytea[], $5::jsonb[],
         $6::text[], $7::bigint[], $8::text[], $9::text[], $10::smallint[], $11::text[],
         $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::text[], $17::jsonb[],
         $18::text[], $19::text[], $20::timestamptz[], $21::timestamptz[], $22::text[],
-        $23::bytea[]
+        $23::bytea[], $24::int[]
     ) AS g(
         id, api_key_id, key, fingerprint, answer,
         mode, user_id, channel, priority, urgency, category,
         template_id, template_version, locale, variables, sensitive, metadata,
-        correlation_id, traceparent, created_at, expires_at, on_unknown, body
+        correlation_id, traceparent, created_at, expires_at, on_unknown, body, position
     )
+    WHERE $26::uuid IS NULL OR EXISTS (SELECT FROM held)
 ), taken AS (
     INSERT INTO idempotency_keys AS k (api_key_id, key, fingerprint, notification_id, answer)
     SELECT api_key_id, key, fingerprint, id, answer FROM given
@@ -42,15 +45,16 @@ WITH given AS (
     INSERT INTO notifications (
         id, api_key_id, mode, user_id, channel, priority, category, template_id,
         template_version, locale, variables, sensitive, metadata, status, correlation_id,
-        traceparent, created_at, updated_at, expires_at, on_unknown
+        traceparent, created_at, updated_at, expires_at, on_unknown, batch_id, batch_position
     )
     SELECT id, nullif(api_key_id, 0), mode, user_id, channel, priority, category, template_id,
            template_version, locale, variables, string_to_array(sensitive, ','), metadata,
-           'queued', correlation_id, traceparent, created_at, created_at, expires_at, on_unknown
+           'queued', correlation_id, traceparent, created_at, created_at, expires_at, on_unknown,
+           $26, position
     FROM fresh
 ), boxed AS (
     INSERT INTO outbox (notification_id, generation, hop, priority, leased_until, body)
-    SELECT id, 1, 1, urgency, now() + $24::interval, body FROM fresh
+    SELECT id, 1, 1, urgency, now() + $25::interval, body FROM fresh
 )
 SELECT id FROM fresh
 """

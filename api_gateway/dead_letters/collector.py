@@ -142,6 +142,7 @@ def _row(letter: DeadLetter) -> tuple[Any, ...]:
         message.generation if message else None,
         None if message else letter.amqp_message_id,
         message.user_id if message else None,
+        message.batch_id if message else None,
         message.channel.value if message else None,
         message.template_id if message else None,
         storable(report.provider) if report else None,

@@ -9,12 +9,12 @@ from shared.schemas.dead_letters import DeadLetterFilter, GroupBy
 
 ADD = """
 INSERT INTO dead_letters (
-    notification_id, generation, amqp_message_id, user_id, channel, template_id, provider, reason,
-    attempts, last_error, body
+    notification_id, generation, amqp_message_id, user_id, batch_id, channel, template_id,
+    provider, reason, attempts, last_error, body
 )
 SELECT * FROM unnest(
-    $1::uuid[], $2::int[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-    $8::text[], $9::int[], $10::text[], $11::bytea[]
+    $1::uuid[], $2::int[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::int[], $11::text[], $12::bytea[]
 )
 ON CONFLICT DO NOTHING
 """
@@ -40,6 +40,7 @@ _CONDITIONS = {
     "template_id": "template_id =",
     "provider": "provider =",
     "user_id": "user_id =",
+    "batch_id": "batch_id =",
     "since": "created_at >=",
     "until": "created_at <",
 }

@@ -38,10 +38,12 @@ def notification_routes(reader: NotificationReader) -> APIRouter:
         user_id: Annotated[BigId | None, Query()] = None,
         status: Annotated[Status | None, Query()] = None,
         channel: Annotated[Channel | None, Query()] = None,
+        batch_id: Annotated[UUID | None, Query()] = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Envelope[list[Notification]]:
-        return await listed(cursor, limit, user_id=user_id, status=status, channel=channel)
+        wanted = {"user_id": user_id, "status": status, "channel": channel, "batch_id": batch_id}
+        return await listed(cursor, limit, **wanted)
 
     @router.get("/users/{user_id}/notifications", summary="List a user's notifications")
     async def list_notifications_of_user(

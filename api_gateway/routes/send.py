@@ -47,8 +47,8 @@ class Send:
                 request=request,
                 caller=caller,
                 correlation_id=correlation.current() or correlation.accepted_or_new(None),
-                traceparent=_valid_traceparent(headers.get(b"traceparent")),
-                idempotency_key=_valid_key(headers.get(b"idempotency-key")) or request.request_id,
+                traceparent=valid_traceparent(headers.get(b"traceparent")),
+                idempotency_key=valid_key(headers.get(b"idempotency-key")) or request.request_id,
                 fingerprint_key=self._fingerprint_key,
                 created_at=datetime.now(UTC),
             )
@@ -96,7 +96,7 @@ def _accepted(answer: Answer) -> Response:
     return Response(envelope.model_dump_json(), 202, headers=headers, media_type="application/json")
 
 
-def _valid_key(header: bytes | None) -> str | None:
+def valid_key(header: bytes | None) -> str | None:
     """The key, quoted or bare, as the draft and its users write it."""
     if header is None:
         return None
@@ -110,5 +110,6 @@ def _valid_key(header: bytes | None) -> str | None:
         raise Unprocessable("The idempotency key is not valid.", [problem]) from error
 
 
-def _valid_traceparent(header: bytes | None) -> str | None:
+def valid_traceparent(header: bytes | None) -> str | None:
+    """The W3C trace context; what is none is left out."""
     return header.decode() if header and _TRACEPARENT.fullmatch(header) else None

@@ -38,6 +38,7 @@ class NotificationReader:
         user_id: int | None,
         status: Status | None,
         channel: Channel | None,
+        batch_id: UUID | None = None,
         before: UUID | None,
         limit: int,
     ) -> list[Notification]:
@@ -48,6 +49,7 @@ class NotificationReader:
             (table.user_id, user_id),
             (table.status, status),
             (table.channel, channel),
+            (table.batch_id, batch_id),
         ):
             if value is not None:
                 query = query.where(column == value)

@@ -1,8 +1,8 @@
 """The licence to send: one Redis round trip, joined for all messages that stand at this point.
 
 It makes two things certain at one instant: the profile is still the one that was decided on, and
-nobody else sends this very delivery. A claim goes from nothing to `sending`, and from `sending`
-to `settled` with its outcome.
+nobody else sends this very delivery. What belongs to a cancelled batch gets none. A claim goes
+from nothing to `sending`, and from `sending` to `settled` with its outcome.
 """
 
 import asyncio
@@ -10,11 +10,12 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from shared.background import Background, Job
 from shared.batching import Gatherer
 from shared.cache import Cache, profile_key
+from shared.delivery.cancelled import cancelled_key
 from shared.delivery.claims import (
     CLAIM_TTL_SECONDS,
     LEASE_SECONDS,
@@ -31,8 +32,9 @@ from shared.schemas.wire import NotificationMessage
 
 _RENEW_SECONDS = 2.0
 
-# KEYS: claim, profile. ARGV: device, owner, lease key prefix, the profile's version, TTL (s), what
-# to do with a send whose owner died, lease (ms). Answers: {verdict, detail}.
+# KEYS: claim, profile, and the mark that the message's batch is cancelled, if it has a batch.
+# ARGV: device, owner, lease key prefix, the profile's version, TTL (s), what to do with a send
+# whose owner died, lease (ms). Answers: {verdict, detail}.
 _TAKE = """
 local device, owner = ARGV[1], ARGV[2]
 local claim = redis.call(
@@ -44,6 +46,7 @@ if claim[1] == 'sending' then
   end
   if ARGV[6] == 'hold' then return {'unknown', claim[2]} end
 end
+if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 1 then return {'cancelled', ''} end
 local version = string.match(redis.call('GETRANGE', KEYS[2], 0, 20), '^(%d+)|')
 if version ~= ARGV[4] then return {'stale', version or ''} end
 local takes = redis.call('HINCRBY', KEYS[1], 'takes:' .. device, 1)
@@ -64,7 +67,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 return ARGV[2]
 """
 
-Verdict = Literal["granted", "stale", "busy", "settled", "unknown", "unclaimed"]
+Verdict = Literal["granted", "stale", "busy", "settled", "unknown", "cancelled", "unclaimed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Ruling:
     busy       another worker sends it at this moment: wait
     settled    it was sent or decided before: publish `outcome` again
     unknown    an earlier send ended without a record, and the channel holds such messages
+    cancelled  its batch was cancelled: send nothing
     unclaimed  Redis is away: go on without a claim
     """
 
@@ -88,6 +92,7 @@ class Ruling:
 class _Application:
     claim: str
     user_id: int
+    batch_id: UUID | None
     device: str
     version: int
     on_unknown: OnUnknown
@@ -133,7 +138,7 @@ class Licences(Background):
             return Ruling("settled", outcome=owed)
         try:
             return await self._applications(
-                _Application(claim, message.user_id, device, version, on_unknown)
+                _Application(claim, message.user_id, message.batch_id, device, version, on_unknown)
             )
         except CacheUnavailable:
             if known := self._memory.known(claim).get(device):
@@ -186,7 +191,7 @@ class Licences(Background):
         lease_prefix, lease_ms = lease_key(self._cache, ""), int(LEASE_SECONDS * 1000)
         calls: list[tuple[list[str], list[str | int]]] = [
             (
-                [a.claim, profile_key(self._cache, a.user_id)],
+                self._keys(a),
                 [
                     *(a.device, self._owner, lease_prefix, str(a.version)),
                     *(CLAIM_TTL_SECONDS, a.on_unknown, lease_ms),
@@ -195,6 +200,12 @@ class Licences(Background):
             for a in applications
         ]
         return [_ruling(answer) for answer in await self._take.run_many(calls)]
+
+    def _keys(self, application: _Application) -> list[str]:
+        keys = [application.claim, profile_key(self._cache, application.user_id)]
+        if application.batch_id is not None:
+            keys.append(cancelled_key(self._cache, application.batch_id))
+        return keys
 
     async def _keep(self) -> None:
         while True:

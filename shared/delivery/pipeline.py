@@ -226,7 +226,11 @@ class Pipeline(Generic[Content]):
             if ruling.verdict == "busy":
                 await asyncio.sleep(BUSY_SECONDS)
                 continue
-            decided = await self._decide(message, fresh=ruling.verdict == "unclaimed")
+            decided = (
+                Skipped(reason=Reason.CANCELLED)
+                if ruling.verdict == "cancelled"
+                else await self._decide(message, fresh=ruling.verdict == "unclaimed")
+            )
             if not isinstance(decided, _Ready):
                 return await self._instead(message, device, decided)
             current = decided.still(device)

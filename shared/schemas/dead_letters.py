@@ -102,6 +102,7 @@ class DeadLetterFilter(BaseModel):
     template_id: Slug | None = None
     provider: ProviderName | None = None
     user_id: BigId | None = None
+    batch_id: UUID | None = None
     since: Moment | None = Field(default=None, description="Kept at this moment or later.")
     until: Moment | None = Field(default=None, description="Kept before this moment.")
 

@@ -94,6 +94,7 @@ class Notification(BaseModel):
 
     request_id: UUID
     user_id: int
+    batch_id: UUID | None = Field(description="The batch it was asked for with.")
     channel: Channel
     template_id: str
     template_version: int | None

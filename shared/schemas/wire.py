@@ -62,6 +62,9 @@ class NotificationMessage(BaseModel):
         default=False, description="Whether an earlier hop already reached one of several targets."
     )
     waits: Count = Field(default=0, description="Deferrals in a row; they stretch the wait.")
+    batch_id: UUID | None = Field(
+        default=None, description="What it was asked for with; a cancelled batch is not sent."
+    )
     correlation_id: CorrelationId
     traceparent: str | None = None
     created_at: AwareDatetime

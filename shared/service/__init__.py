@@ -3,7 +3,8 @@
 from shared.resource import Resource
 from shared.service.access import Authenticator, require
 from shared.service.app import create_app
+from shared.service.body import BodyRule
 from shared.service.direct import DirectRoute
 from shared.service.runner import run
 
-__all__ = ["Authenticator", "DirectRoute", "Resource", "create_app", "require", "run"]
+__all__ = ["Authenticator", "BodyRule", "DirectRoute", "Resource", "create_app", "require", "run"]

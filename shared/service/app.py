@@ -94,7 +94,8 @@ def create_app(
         app.include_router(router, dependencies=[Depends(opened.require)])
     # Around FastAPI's own middleware and its telemetry, which direct routes have no use for.
     whole = Direct(app.build_middleware_stack(), direct, opened.require)
-    app.middleware_stack = Observed(Doorkeeper(BodyGuard(whole)))
+    rules = {(route.method, route.path): route.body for route in direct}
+    app.middleware_stack = Observed(Doorkeeper(BodyGuard(whole, rules), rules))
     return app
 
 

@@ -8,11 +8,13 @@ holds, and nesting that nobody means (422).
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,12 +29,31 @@ _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity|[eE]\+?[0-9]
 _SURROGATE_OR_NUL = re.compile("[\x00\ud800-\udfff]")
 
 
+@dataclass(frozen=True, slots=True)
+class BodyRule:
+    """What a route takes. `is_many`: it checks each item of its body by itself."""
+
+    max_bytes: int = MAX_BODY_BYTES
+    is_many: bool = False
+
+
+BodyRules = Mapping[tuple[str, str], BodyRule]
+"""By method and path, where it is not the usual one."""
+
+USUAL_BODY = BodyRule()
+
+
+def rule_of(scope: Scope, rules: BodyRules) -> BodyRule:
+    """What the route of a request takes."""
+    return rules.get((scope["method"], scope["path"]), USUAL_BODY)
+
+
 class BodyGuard:
     """Reads the whole body, checks it, and hands it on."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp, rules: BodyRules | None = None) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._rules = rules or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,8 +61,11 @@ class BodyGuard:
             return
         try:
             check_address(scope)
-            body = await self._read(scope, receive)
-            if body is not None:
+            rule = rule_of(scope, self._rules)
+            body = await _read(scope, receive, rule.max_bytes)
+            if body is not None and rule.is_many:
+                check_text(body)
+            elif body is not None:
                 check_body(body)
         except ApiError as error:
             await answer(error)(scope, receive, send)
@@ -50,28 +74,30 @@ class BodyGuard:
             return
         await self._app(scope, receive if body is None else _replay(body, receive), send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        headers = dict(scope["headers"])
-        length = headers.get(b"content-length")
-        if length is None and b"transfer-encoding" not in headers:
-            return None
-        if length is not None and length.isdigit() and int(length) > self._max_bytes:
-            raise self._too_large()
-        chunks, size = [], 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._max_bytes:
-                raise self._too_large()
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"The body is larger than {self._max_bytes // 1024} KiB.")
+async def _read(scope: Scope, receive: Receive, max_bytes: int) -> bytes | None:
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length")
+    if length is None and b"transfer-encoding" not in headers:
+        return None
+    if length is not None and length.isdigit() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {max_bytes // 1024} KiB.")
 
 
 def check_address(scope: Scope) -> None:
@@ -89,8 +115,7 @@ def check_address(scope: Scope) -> None:
 
 def check_body(body: bytes) -> None:
     """Raises ApiError for what no JSON body may hold; a body that is no JSON is left to others."""
-    if b"\x00" in body or not _is_utf8(body):
-        raise MalformedRequest("The body is not valid JSON: its text is not UTF-8.")
+    check_text(body)
     if not _SUSPICIOUS.search(body) and body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     try:
@@ -102,6 +127,48 @@ def check_body(body: bytes) -> None:
     if problems := list(islice(_problems(parsed, "", 0), MOST_PROBLEMS)):
         names = ", ".join(problem.path for problem in problems)
         raise Unprocessable(f"The request has wrong fields: {names}", problems)
+
+
+def check_text(body: bytes) -> None:
+    """Raises MalformedRequest for what is no text."""
+    if b"\x00" in body or not _is_utf8(body):
+        raise MalformedRequest("The body is not valid JSON: its text is not UTF-8.")
+
+
+def read_many(body: bytes) -> tuple[Any, bool]:
+    """The JSON of a body whose items are checked one by one, and whether they must be.
+
+    Raises MalformedRequest.
+    """
+    is_suspicious = _SUSPICIOUS.search(body) is not None
+    try:
+        if is_suspicious:
+            return json.loads(body, parse_constant=_refuse_constant), True
+        return from_json(body, cache_strings="keys"), False
+    except (ValueError, RecursionError) as error:
+        raise MalformedRequest("The body is not valid JSON.") from error
+
+
+def check_item(item: Any, *, is_suspicious: bool) -> None:
+    """Raises Unprocessable for what no item of a body may hold; `item` is parsed."""
+    if not is_suspicious and _is_flat(item):
+        return
+    if problems := list(islice(_problems(item, "", 0), MOST_PROBLEMS)):
+        names = ", ".join(problem.path for problem in problems)
+        raise Unprocessable(f"The request has wrong fields: {names}", problems)
+
+
+def _is_flat(item: Any) -> bool:
+    """Whether it is surely not nested too deeply: most items hold an object of texts at most."""
+    if not isinstance(item, dict):
+        return not isinstance(item, list)
+    for value in item.values():
+        if isinstance(value, dict):
+            if any(isinstance(inner, dict | list) for inner in value.values()):
+                return False
+        elif isinstance(value, list):
+            return False
+    return True
 
 
 def _is_utf8(body: bytes) -> bool:

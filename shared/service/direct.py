@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.errors import ApiError, FieldProblem, MalformedRequest, Unprocessable
+from shared.service.body import USUAL_BODY, BodyRule
 from shared.service.failures import answer, from_problems
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -30,6 +31,7 @@ class DirectRoute:
     method: str
     path: str
     endpoint: Endpoint
+    body: BodyRule = USUAL_BODY
 
 
 class Direct:

@@ -1,0 +1,1 @@
+"""Batches: many notifications in one call, and what is done with them as one."""
