@@ -7,13 +7,14 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
 
 from api_gateway.accept.catalogue import Catalogue, objection
 from api_gateway.accept.categories import Categories
-from api_gateway.accept.hand_off import HandOff
+from api_gateway.accept.hand_off import HAND_OFF_LEASE, HandOff
 from api_gateway.accept.order import Answer, Known, Order
 from api_gateway.accept.repository import Acceptances
 from shared.batching import Gatherer
@@ -142,9 +143,16 @@ class Acceptor:
     async def _commit(self, orders: list[Order], decided: dict[int, Decision]) -> None:
         leased_at = time.monotonic()
         made: set[UUID] = set()
+        is_batch = orders[0].hold is not None
+        # A batch can wait; its rows without a lease do so in nobody's hand.
+        keeps = not is_batch or self._hand_off.has_room(len(orders))
         try:
-            made = await self._insert(orders, decided)
-            self._hand_off.take([o.written() for o in orders if o.id in made], leased_at)
+            made = await self._insert(orders, decided, HAND_OFF_LEASE if keeps else timedelta(0))
+            if keeps:
+                written = [o.written() for o in orders if o.id in made]
+                self._hand_off.take(written, leased_at, is_batch=is_batch)
+            else:
+                self._hand_off.pass_on()
             await self._answer(orders, made, decided)
         finally:
             await self._limiter.give_back([o.bucket for o in orders if o.id not in made])
@@ -166,13 +174,15 @@ class Acceptor:
         with contextlib.suppress(DatabaseUnavailable):
             await self._replay(lost, decided)
 
-    async def _insert(self, orders: list[Order], decided: dict[int, Decision]) -> set[UUID]:
+    async def _insert(
+        self, orders: list[Order], decided: dict[int, Decision], lease: timedelta
+    ) -> set[UUID]:
         """Commits all at once; if one of them breaks the statement, each by itself."""
         # PostgreSQL quotes what it refuses.
         discretion.keep(*(Secrets(o.request.variables, o.sensitive) for o in orders))
 
         async def insert(some: list[Order]) -> list[bool]:
-            made = await self._acceptances.insert(some)
+            made = await self._acceptances.insert(some, lease)
             return [order.id in made for order in some]
 
         made: set[UUID] = set()

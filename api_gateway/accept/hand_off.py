@@ -18,6 +18,7 @@ CONFIRM_SECONDS = 5.0
 """How long RabbitMQ has for its confirm. What begins in time is over before the lease is."""
 
 _MOST_WAITING = 5000
+_MOST_OF_BATCHES = 2000
 _MOST_BYTES = 16 * 1024 * 1024
 _BATCH = 500
 _BEGIN_WITHIN_SECONDS = 4.0
@@ -30,7 +31,10 @@ class _Waiting:
 
 
 class HandOff(Background):
-    """Between accept and the relay. Bounded: what does not fit waits in the outbox."""
+    """Between accept and the relay. Bounded: what does not fit waits in the outbox.
+
+    Single sends go first, and batches never take all of the room.
+    """
 
     name = "hand-off"
 
@@ -38,6 +42,7 @@ class HandOff(Background):
         super().__init__()
         self._relay = relay
         self._waiting: deque[_Waiting] = deque()
+        self._of_batches: deque[_Waiting] = deque()
         self._bytes = 0
         self._something = asyncio.Event()
         self._nothing = asyncio.Event()
@@ -46,16 +51,29 @@ class HandOff(Background):
     def jobs(self) -> Sequence[Job]:
         return (self._work,)
 
-    def take(self, messages: Sequence[Written], leased_at: float) -> None:
+    def has_room(self, number: int) -> bool:
+        """Whether so many of a batch would fit now."""
+        return (
+            len(self._of_batches) + number <= _MOST_OF_BATCHES and self._bytes <= _MOST_BYTES // 2
+        )
+
+    def pass_on(self) -> None:
+        """What was committed without a lease is the relay's, at once."""
+        self._relay.nudge()
+
+    def take(
+        self, messages: Sequence[Written], leased_at: float, *, is_batch: bool = False
+    ) -> None:
         """Takes what fits; the outbox rows of the rest fall to the relay when their lease ends.
 
         `leased_at` is `time.monotonic()` from before the rows were committed.
         """
+        waiting = self._of_batches if is_batch else self._waiting
         for message in messages:
             size = len(message.body)
-            if len(self._waiting) >= _MOST_WAITING or self._bytes + size > _MOST_BYTES:
+            if len(waiting) >= _MOST_WAITING or self._bytes + size > _MOST_BYTES:
                 break
-            self._waiting.append(_Waiting(leased_at, message))
+            waiting.append(_Waiting(leased_at, message))
             self._bytes += size
         self._nothing.clear()
         self._something.set()
@@ -81,7 +99,7 @@ class HandOff(Background):
 
     async def _leave_to_relay(self, batch: list[Written]) -> None:
         """RabbitMQ is away: the relay is the one that waits for it."""
-        left = [*batch, *(one.message for one in self._waiting)]
+        left = [*batch, *(one.message for one in (*self._waiting, *self._of_batches))]
         self._clear()
         await self._relay.give_back(left)
 
@@ -89,8 +107,8 @@ class HandOff(Background):
         """The next ones that nobody else can be publishing."""
         earliest = time.monotonic() - _BEGIN_WITHIN_SECONDS
         batch: list[Written] = []
-        while self._waiting and len(batch) < _BATCH:
-            one = self._waiting.popleft()
+        while (waiting := self._waiting or self._of_batches) and len(batch) < _BATCH:
+            one = waiting.popleft()
             self._bytes -= len(one.message.body)
             if one.leased_at > earliest:
                 batch.append(one.message)
@@ -98,4 +116,5 @@ class HandOff(Background):
 
     def _clear(self) -> None:
         self._waiting.clear()
+        self._of_batches.clear()
         self._bytes = 0

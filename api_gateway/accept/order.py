@@ -3,7 +3,7 @@
 import hmac
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,22 @@ def fingerprint_key(internal_token: SecretStr) -> bytes:
     """What fingerprints are made with: the same in every gateway, and after a restart."""
     secret = internal_token.get_secret_value().encode()
     return hmac.digest(secret, b"carillon: fingerprints of requests", "sha256")
+
+
+# The request was validated, and so are the rest's own values: only what they stand in is missing.
+_BLANK = NotificationMessage(
+    id=UUID(int=0),
+    channel=Channel.EMAIL,
+    user_id=1,
+    template_id="blank",
+    correlation_id="blank",
+    created_at=datetime.fromtimestamp(0, UTC),
+    expires_at=datetime.fromtimestamp(0, UTC),
+)
+
+
+def _message(**values: Any) -> NotificationMessage:
+    return _BLANK.model_copy(update=values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +112,7 @@ class Order:
 
     def _message(self) -> NotificationMessage:
         request = self.request
-        return NotificationMessage(
+        return _message(
             id=self.id,
             channel=request.channel,
             priority=request.priority,

@@ -1,12 +1,13 @@
 """What accept says to PostgreSQL."""
 
-import json
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from api_gateway.accept import statements
-from api_gateway.accept.hand_off import HAND_OFF_LEASE
 from api_gateway.accept.order import Known, Order
 from api_gateway.columns import columns, joined
 from shared.database import Database
@@ -33,10 +34,11 @@ class Acceptances:
             for row in rows
         }
 
-    async def insert(self, orders: Sequence[Order]) -> set[UUID]:
+    async def insert(self, orders: Sequence[Order], lease: timedelta) -> set[UUID]:
         """Commits the orders; the ids that are new: the others lost a race for their key.
 
-        All are single sends, or all of one batch: then none is new if the hold on it is lost.
+        Their outbox rows are leased to this process. All are single sends, or all of one batch:
+        then none is new if the hold on it is lost.
         """
         hold = orders[0].hold
         in_order = sorted(orders, key=lambda order: order.key or (0, ""))
@@ -44,7 +46,7 @@ class Acceptances:
             rows = await connection.fetch(
                 statements.ACCEPT,
                 *columns(map(_row, in_order)),
-                HAND_OFF_LEASE,
+                lease,
                 hold.batch_id if hold else None,
                 hold.holder if hold else None,
             )
@@ -55,6 +57,10 @@ class Acceptances:
         async with self._database.driver() as connection:
             done: str = await connection.execute(statements.FORGET_OLD_KEYS, most)
         return done == f"DELETE {most}"
+
+
+def _json(value: dict[str, Any]) -> str:
+    return to_json(value).decode() if value else "{}"
 
 
 def _row(order: Order) -> tuple[Any, ...]:
@@ -75,9 +81,9 @@ def _row(order: Order) -> tuple[Any, ...]:
         request.template_id,
         order.template_version,
         request.locale,
-        json.dumps(request.variables),
+        _json(request.variables),
         joined(order.sensitive),
-        json.dumps(request.metadata),
+        _json(request.metadata),
         order.correlation_id,
         order.traceparent,
         order.created_at,

@@ -29,6 +29,7 @@ _MOST_EXPANDED_BYTES = 64 * 1024 * 1024
 _NOTIFICATIONS, _RECIPIENTS = "notifications", "recipients"
 _ID: TypeAdapter[int] = TypeAdapter(BigId)
 _MOST_SHOWN = 5
+_BULK = Priority.LOW.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ def _notification(given: Any, *, is_suspicious: bool, is_long: bool) -> Item:
         check_item(given, is_suspicious=is_suspicious)
         if is_long and len(to_json(given)) > MAX_BODY_BYTES:
             return _too_long()
-        if isinstance(given, dict) and "priority" not in given:
-            given = {**given, "priority": Priority.LOW}
+        if isinstance(given, dict):
+            given.setdefault("priority", _BULK)
         return SendRequest.model_validate(given)
     except ApiError as error:
         return error

@@ -27,6 +27,7 @@ MAX_DEPTH = 32
 # Many digits, or an exponent of three: only such a number can leave the range of a double.
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity|[eE]\+?[0-9]{3,}|[0-9]{200,}")
 _SURROGATE_OR_NUL = re.compile("[\x00\ud800-\udfff]")
+_CONTAINERS = (dict, list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +164,13 @@ def _is_flat(item: Any) -> bool:
     if not isinstance(item, dict):
         return not isinstance(item, list)
     for value in item.values():
-        if isinstance(value, dict):
-            if any(isinstance(inner, dict | list) for inner in value.values()):
-                return False
-        elif isinstance(value, list):
+        kind = type(value)
+        if kind is list:
             return False
+        if kind is dict:
+            for inner in value.values():
+                if type(inner) in _CONTAINERS:
+                    return False
     return True
 
 

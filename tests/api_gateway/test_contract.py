@@ -7,7 +7,7 @@ from hypothesis import settings as bounded
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
-from tests.api_gateway.gateway import ADMIN_KEY
+from tests.api_gateway.gateway import ADMIN_KEY, request
 from tests.api_gateway.office import office_of
 
 load_all_checks()
@@ -17,6 +17,7 @@ OWN = (
     "/notifications",
     "/api-keys",
     "/users/{user_id}/notifications",
+    "/batches",
     "/dead-letters",
     "/recoveries",
 )
@@ -36,6 +37,7 @@ async def known(gateway, environment):
     """Parameters of paths that lead to something."""
     async with office_of(gateway, environment) as office:
         redriven, discarded = [await office.accepted(user_id=1) for _ in range(2)]
+        batches = [await _batch(office) for _ in range(2)]
         waiting = """
             INSERT INTO dead_letter_jobs (action, filter, rate_per_second, up_to_id, total, due_at)
             VALUES ('discard', '{}', 1, 0, 0, now() + interval '1 day') RETURNING id
@@ -43,6 +45,8 @@ async def known(gateway, environment):
         return {
             "user_id": 1,
             "request_id": str(redriven.id),
+            "batch_id": batches[0],
+            "batch_id of cancel": batches[1],
             "letter_id": await office.fail(redriven),
             "letter_id of discard": await office.fail(discarded),
             "job_id": await office.database.fetchval(waiting),
@@ -53,13 +57,19 @@ async def known(gateway, environment):
         }
 
 
+async def _batch(office):
+    body = {"notifications": [request()]}
+    answer = await office.client.post("/notifications/batch", json=body)
+    return answer.json()["data"]["batch_id"]
+
+
 def test_every_operation_keeps_its_contract(gateway, known):
     document = schemathesis.openapi.from_url(f"{gateway.url}/openapi.json")
     operations = [found.ok() for found in document.get_all_operations()]
     operations = [one for one in operations if one.path.startswith(OWN)]
     # Generated calls must not revoke the key that they bear, nor set all outboxes aside.
     operations = [one for one in operations if one.label not in LEFT_OUT]
-    assert len(operations) == 17
+    assert len(operations) == 22
     # Jobs take every letter: single ones have their turn before.
     operations.sort(key=lambda one: "{letter_id}" not in one.path)
     succeeded = {one.label for one in operations if succeeds(one, _paths(one, known))}
@@ -71,6 +81,8 @@ def test_every_operation_keeps_its_contract(gateway, known):
 def _paths(operation, known):
     if operation.path.endswith("/{letter_id}/discard"):
         known = known | {"letter_id": known["letter_id of discard"]}
+    if operation.path.endswith("/{batch_id}/cancel"):
+        known = known | {"batch_id": known["batch_id of cancel"]}
     return {name: value for name, value in known.items() if f"{{{name}}}" in operation.path}
 
 

@@ -1,11 +1,13 @@
 """The licence, on a real Redis."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
 from shared.cache import Cache, ProfileCache
 from shared.delivery import licence, recollection
+from shared.delivery.cancelled import CancelledBatches
 from shared.delivery.claims import CLAIM_TTL_SECONDS, claim_key, lease_key
 from shared.delivery.licence import Licences
 from shared.delivery.outcome import Dead, Retry, Sent, Skipped
@@ -65,6 +67,17 @@ async def test_a_profile_of_another_version_is_decided_on_again(worker, version)
     message = notification()
     assert (await apply(worker, message, version=version)).verdict == "stale"
     assert (await apply(worker, message)).verdict == "granted", "nothing was claimed meanwhile"
+
+
+async def test_nothing_of_a_cancelled_batch_may_be_sent(worker, cache):
+    cancelled, other = notification(batch_id=uuid4()), notification(batch_id=uuid4())
+    begun = notification(batch_id=cancelled.batch_id)
+    assert (await apply(worker, begun)).verdict == "granted"
+    await worker.settle([(begun, "", SENT)])
+    await CancelledBatches(cache).tell(cancelled.batch_id)
+    assert (await apply(worker, cancelled)).verdict == "cancelled"
+    assert (await apply(worker, other)).verdict == "granted"
+    assert (await apply(worker, begun)).outcome == SENT, "what went out stays so"
 
 
 async def test_a_deleted_or_unknown_profile_is_stale(worker, profiles):
