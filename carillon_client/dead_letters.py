@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Unpack
+from uuid import UUID
 
 from carillon_client.fields import DeadLetterFields, RecipientFields
 from carillon_client.transport import Params, Transport
@@ -119,8 +120,14 @@ class DeadLetters:
         return self._transport.call("POST", path, DeadLetterJob).data
 
 
+def _param(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
+
+
 def _params(wanted: DeadLetterFields) -> Params:
     return {
-        name: value.isoformat() if isinstance(value, datetime) else value  # type: ignore[misc]
+        name: _param(value)  # type: ignore[misc]
         for name, value in wanted.items()
     }

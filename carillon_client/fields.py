@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Required, TypedDict
+from typing import Any, Required, TypedDict
+from uuid import UUID
 
 from shared.schemas.profile import TargetKind
-from shared.schemas.vocabulary import Channel, Reason
+from shared.schemas.vocabulary import Channel, Priority, Reason
 
 
 class PreferencesFields(TypedDict, total=False):
@@ -82,6 +83,26 @@ class TemplateFields(TemplateTexts, total=False):
     active: bool
 
 
+class ContentFields(TypedDict, total=False):
+    """What one user, or many, are told; a channel and a template at least."""
+
+    channel: Channel | str
+    template_id: str
+    variables: Mapping[str, Any]
+    priority: Priority | str
+    category: str | None
+    locale: str | None
+    metadata: Mapping[str, Any]
+    expires_at: datetime | None
+
+
+class NotificationFields(ContentFields, total=False):
+    """One notification of a batch."""
+
+    user_id: Required[int]
+    request_id: str | None
+
+
 class DeadLetterFields(TypedDict, total=False):
     """Which dead letters are meant: those that fit everything that is given."""
 
@@ -90,6 +111,7 @@ class DeadLetterFields(TypedDict, total=False):
     template_id: str | None
     provider: str | None
     user_id: int | None
+    batch_id: UUID | str | None
     since: datetime | None
     until: datetime | None
 
