@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 import uuid_utils.compat as uuid_utils
@@ -9,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api_gateway import in_flight
-from api_gateway.accept.order import Order
+from api_gateway.accept.hand_off import HAND_OFF_LEASE
+from api_gateway.accept.order import Hold, Order
 from api_gateway.accept.repository import Acceptances
+from api_gateway.batches.repository import BatchOrder, BatchRepository
 from shared.delivery.outcome import Dead, Deferred, Retry, Sent
 from shared.delivery.pipeline import Result
 from shared.delivery.plan import plan
@@ -53,8 +56,9 @@ def ways(draw):
     return hops
 
 
+@pytest.mark.parametrize("is_of_batch", [False, True])
 @pytest.mark.parametrize("sensitive", [(), ("code",), None])
-async def test_what_was_accepted_is_what_stands_in_the_outbox(postgres_url, sensitive):
+async def test_what_was_accepted_is_what_stands_in_the_outbox(postgres_url, sensitive, is_of_batch):
     order = Order(
         id=uuid_utils.uuid7(),
         request=SendRequest(
@@ -78,8 +82,17 @@ async def test_what_was_accepted_is_what_stands_in_the_outbox(postgres_url, sens
     )
     order.expires_at = order.created_at + timedelta(minutes=10)
     async with migrated(postgres_url) as database:
-        await Acceptances(database).insert([order])
+        if is_of_batch:
+            order.hold, order.position = await held_batch(database, order), 0
+        assert await Acceptances(database).insert([order], HAND_OFF_LEASE) == {order.id}
         assert await message_of(database, order.id) == order.written().message
+
+
+async def held_batch(database, order):
+    hold = Hold(uuid_utils.uuid7(), uuid4())
+    batch = BatchOrder(hold.batch_id, order.caller, 1, None, b"", "test", order.created_at)
+    assert await BatchRepository(database).begin(batch, hold.holder)
+    return hold
 
 
 async def message_of(database, notification_id):
