@@ -5,7 +5,8 @@ FOLDER, so that it can be found again if supervisord dies, and turns into the pr
 process id, nothing left of Python in memory. Only the standard library, to start quickly.
 
 ``python launch.py close SOCKET`` is its counterpart: a listening socket that supervisord keeps
-for a program refuses connections from then on, until the program starts again.
+for a program refuses connections from then on, until the program starts again. Its port stays
+taken meanwhile.
 """
 
 import json
@@ -53,8 +54,11 @@ def main(specification_file: str, folder: str, listener: str = "") -> None:
 
 def close(listener: str) -> None:
     """Stop listening, for all who share the socket; `hand_over` listens again."""
-    with socket.socket(fileno=int(listener)) as shared, suppress(OSError):
-        shared.shutdown(socket.SHUT_RDWR)
+    with socket.socket(fileno=int(listener)) as shared:
+        with suppress(OSError):
+            shared.shutdown(socket.SHUT_RDWR)
+        # Where both sides allow reuse, Linux gives a port away that nobody listens on.
+        shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
 def pace(record: Path) -> None:
@@ -89,6 +93,7 @@ def wait_for_port(port: int) -> None:
 def hand_over(descriptor: int) -> None:
     """Make the inherited listening socket file descriptor 0 of the program."""
     with socket.socket(fileno=os.dup(descriptor)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.listen(BACKLOG)
     os.dup2(descriptor, 0, inheritable=True)
     os.close(descriptor)

@@ -17,6 +17,7 @@ from carillon_stack.deadline import wait_until
 from carillon_stack.errors import StackError
 from carillon_stack.facts import Facts
 from carillon_stack.plan import Wishes
+from carillon_stack.ports import is_free
 from carillon_stack.rolling import ready
 from carillon_stack.stack import Stack
 from tests.carillon_stack.conftest import ask, make_stack
@@ -142,6 +143,7 @@ def test_a_stopped_service_refuses_calls_until_it_is_started(stack: Stack):
     control(stack).stop("email_service")
     with pytest.raises(ConnectionRefusedError):
         ask(url)
+    assert not is_free(int(url.rpartition(":")[2]))  # another stack may be looking for one
     control(stack).start("email_service")
 
     assert ask(url)["pid"] in pids(stack, "email_service")
