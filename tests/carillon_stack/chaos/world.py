@@ -42,7 +42,14 @@ class World:
         self.letter = Reason(reason) if status == "failed" else None
         at = datetime.fromtimestamp(STARTED + 10, UTC)
         same = dict.fromkeys(
-            ("template_version", "category", "provider", "provider_message_id", "sent_at")
+            (
+                "template_version",
+                "batch_id",
+                "category",
+                "provider",
+                "provider_message_id",
+                "sent_at",
+            )
         )
         self.notification = NotificationDetail.model_validate(
             {
