@@ -28,7 +28,8 @@ for field, value in pairs(claim) do
   if device and value == 'sending'
      and redis.call('EXISTS', ARGV[1] .. claim['owner:' .. device]) == 1 then return 3 end
   if string.match(field, '^outcome:') then
-    local kind = cjson.decode(value)['kind']
+    local is_read, outcome = pcall(cjson.decode, value)
+    local kind = is_read and type(outcome) == 'table' and outcome['kind']
     if kind == 'retry' or kind == 'deferred' then answer = 1 end
   end
 end

@@ -7,7 +7,7 @@ from nothing to `sending`, and from `sending` to `settled` with its outcome.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -34,12 +34,15 @@ _RENEW_SECONDS = 2.0
 
 # KEYS: claim, profile, and the mark that the message's batch is cancelled, if it has a batch.
 # ARGV: device, owner, lease key prefix, the profile's version, TTL (s), what to do with a send
-# whose owner died, lease (ms). Answers: {verdict, detail}.
+# whose owner died, lease (ms). Answers: {verdict, detail, device}. What was settled under no
+# device's name was settled for all of them, before any was known.
 _TAKE = """
 local device, owner = ARGV[1], ARGV[2]
 local claim = redis.call(
-  'HMGET', KEYS[1], 'state:' .. device, 'owner:' .. device, 'outcome:' .. device)
-if claim[1] == 'settled' then return {'settled', claim[3]} end
+  'HMGET', KEYS[1], 'state:' .. device, 'owner:' .. device, 'outcome:' .. device,
+  'state:', 'outcome:')
+if claim[1] == 'settled' then return {'settled', claim[3], device} end
+if claim[4] == 'settled' then return {'settled', claim[5], ''} end
 if claim[1] == 'sending' then
   if claim[2] ~= owner and redis.call('EXISTS', ARGV[3] .. claim[2]) == 1 then
     return {'busy', claim[2]}
@@ -77,7 +80,7 @@ class Ruling:
     granted    send now; `takes` above 1 means that an earlier send's outcome is unknown
     stale      the profile changed: decide again
     busy       another worker sends it at this moment: wait
-    settled    it was sent or decided before: publish `outcome` again
+    settled    it was sent or decided before, under the name `device`: publish `outcome` again
     unknown    an earlier send ended without a record, and the channel holds such messages
     cancelled  its batch was cancelled: send nothing
     unclaimed  Redis is away: go on without a claim
@@ -86,6 +89,7 @@ class Ruling:
     verdict: Verdict
     takes: int = 1
     outcome: Outcome | None = None
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +138,15 @@ class Licences(Background):
     ) -> Ruling:
         """Asks for the licence to send one delivery."""
         claim = claim_key(self._cache, message)
-        if owed := self._memory.owed(claim).get(device):
-            return Ruling("settled", outcome=owed)
+        if owed := _settled(self._memory.owed(claim), device):
+            return owed
         try:
             return await self._applications(
                 _Application(claim, message.user_id, message.batch_id, device, version, on_unknown)
             )
         except CacheUnavailable:
-            if known := self._memory.known(claim).get(device):
-                return Ruling("settled", outcome=known)
+            if known := _settled(self._memory.known(claim), device):
+                return known
             self._some_are_missing = True
             return Ruling("unclaimed")
 
@@ -231,6 +235,13 @@ class Licences(Background):
         )
 
 
+def _settled(known: Mapping[str, Outcome], device: str) -> Ruling | None:
+    """The ruling on a delivery, if its outcome or that of its whole hop is among those known."""
+    return next(
+        (Ruling("settled", outcome=known[d], device=d) for d in (device, "") if d in known), None
+    )
+
+
 # An outcome that this process cannot read is the trouble of its own message, not of all that were
 # asked for together.
 
@@ -241,7 +252,8 @@ def _ruling(answer: list[Any]) -> Ruling | ValueError:
         return Ruling("granted", takes=int(detail))
     if verdict == "settled":
         try:
-            return Ruling("settled", outcome=OUTCOME.validate_json(detail))
+            outcome = OUTCOME.validate_json(detail)
+            return Ruling("settled", outcome=outcome, device=answer[2].decode())
         except ValueError as error:
             return error
     return Ruling(verdict)

@@ -101,7 +101,8 @@ class Pipeline(Generic[Content]):
             return await self._unsent(message, ready)
         several = len(ready.addresses) > 1
         sends = [self._deliver_to(message, ready, a, begin, several) for a in ready.addresses]
-        return list(await asyncio.gather(*sends))
+        results = await asyncio.gather(*sends)
+        return list({result.device: result for result in results}.values())
 
     async def _unsent(self, message: NotificationMessage, outcome: Outcome) -> list[Result]:
         """The results of a message for which nothing is sent now, whatever the reason.
@@ -122,14 +123,13 @@ class Pipeline(Generic[Content]):
             for device, earlier in known.outcomes.items()
         ]
 
-    async def _instead(
-        self, message: NotificationMessage, device: str, outcome: Outcome
-    ) -> Outcome:
-        """The outcome for one device that nothing is sent to now, if it was not sent to before."""
+    async def _instead(self, message: NotificationMessage, device: str, outcome: Outcome) -> Result:
+        """The result for one device that nothing is sent to now, if it was not sent to before."""
         known = (await self._licences.recall(message)).outcomes
-        if device not in known:
-            return outcome
-        return known[device] or self._with_doubt(outcome, message)
+        for name in (device, ""):
+            if name in known:
+                return Result(name, known[name] or self._with_doubt(outcome, message))
+        return Result(device, outcome)
 
     def _with_doubt(self, outcome: Outcome, message: NotificationMessage) -> Outcome:
         """The outcome of a delivery that a worker died over before."""
@@ -188,15 +188,14 @@ class Pipeline(Generic[Content]):
                 turn = None if message.mode is Mode.TEST else await self._pool.turn(on_lane)
                 self._check_pool(several=several)
                 begin()
-                outcome = too_late(message, datetime.now(UTC)) or await self._send(
-                    message, ready, address, turn
-                )
-                return Result(device, outcome)
+                if ended := too_late(message, datetime.now(UTC)):
+                    return Result(device, ended)
+                return await self._send(message, ready, address, turn)
         except NotNow:
             raise
         except Exception as error:  # noqa: BLE001 - judged, and logged when it is a bug
             outcome = self._judged(error, message)
-        return Result(device, await self._instead(message, device, outcome))
+        return await self._instead(message, device, outcome)
 
     def _check_pool(self, *, several: bool) -> None:
         """A lone copy that nothing was done for can wait in its queue."""
@@ -209,7 +208,7 @@ class Pipeline(Generic[Content]):
         ready: _Ready,
         address: Address,
         turn: Turn[Content] | None,
-    ) -> Outcome:
+    ) -> Result:
         """Sends under a licence; a profile that changed meanwhile is decided on again."""
         device = address.device
         while True:
@@ -218,11 +217,12 @@ class Pipeline(Generic[Content]):
                 message, device, version=ready.version, on_unknown=self._judge.rule(message)
             )
             if ruling.verdict == "settled" and ruling.outcome is not None:
-                return ruling.outcome
+                return Result(ruling.device, ruling.outcome)
             if ruling.verdict == "unknown":
-                return _UNKNOWN
+                return Result(device, _UNKNOWN)
             if ruling.verdict == "granted":
-                return await self._attempt(message, content, address, turn, ruling.takes)
+                sent = await self._attempt(message, content, address, turn, ruling.takes)
+                return Result(device, sent)
             if ruling.verdict == "busy":
                 await asyncio.sleep(BUSY_SECONDS)
                 continue
@@ -239,7 +239,7 @@ class Pipeline(Generic[Content]):
             ready, address = decided, current
             if ruling.verdict == "unclaimed":
                 content = self._channel.compose(ready.fields, message, address)
-                return await self._attempt(message, content, address, turn, 1)
+                return Result(device, await self._attempt(message, content, address, turn, 1))
 
     async def _attempt(
         self,

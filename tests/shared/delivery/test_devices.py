@@ -46,3 +46,21 @@ async def test_each_device_is_a_delivery_and_a_retry_carries_the_unfinished(
     assert worker.post.keys.count(f"{message.id}.1.tablet") == 2
     [dead] = neighbours.dead_devices
     assert (dead.device_id, dead.value) == ("watch", WATCH.value)
+
+
+@pytest.mark.usefixtures("devices")
+async def test_what_was_put_off_before_any_device_was_known_is_not_sent_by_a_copy(
+    start, lane, neighbours
+):
+    """Else the copy would send it, and so would the hop that goes on."""
+    neighbours.away = True
+    worker = await start()
+    message = notification()
+    await lane.put(message)
+    first = await lane.report()
+    assert first.status is Status.DEFERRED
+    neighbours.away = False
+    await lane.put(message)
+    second = await lane.report()
+    assert (second.event_id, second.device, second.partial) == (first.event_id, None, False)
+    assert not worker.post.sent

@@ -8,7 +8,13 @@ import pytest
 from shared.cache import Cache, ProfileCache
 from shared.delivery import licence, recollection
 from shared.delivery.cancelled import CancelledBatches
-from shared.delivery.claims import CLAIM_TTL_SECONDS, claim_key, lease_key
+from shared.delivery.claims import (
+    CLAIM_TTL_SECONDS,
+    Claims,
+    ClaimState,
+    claim_key,
+    lease_key,
+)
 from shared.delivery.licence import Licences
 from shared.delivery.outcome import Dead, Retry, Sent, Skipped
 from shared.delivery.recollection import Recollection
@@ -211,6 +217,14 @@ async def test_recalling_waits_for_whoever_sends_at_this_moment(worker, other, m
     assert (await recalling).outcomes == {"": SENT}
 
 
+async def test_a_hop_that_ended_before_any_device_was_known_ended_for_all(worker, other):
+    message = notification()
+    await worker.settle([(message, "", RETRY)])
+    for asking in (worker, other):
+        ruling = await apply(asking, message, "phone")
+        assert (ruling.verdict, ruling.outcome, ruling.device) == ("settled", RETRY, "")
+
+
 async def test_an_outcome_that_nobody_can_read_is_its_own_messages_trouble(cache, worker):
     strange, message = notification(), notification()
     key = claim_key(cache, strange)
@@ -224,6 +238,8 @@ async def test_an_outcome_that_nobody_can_read_is_its_own_messages_trouble(cache
     assert isinstance(first, ValueError)
     assert second.outcomes == {"": None}
     assert await worker.settle([(strange, "", RETRY), (message, "", SENT)]) == [RETRY, SENT]
+    states = await Claims(cache).states([strange, message])
+    assert states == [ClaimState.TOLD, ClaimState.TOLD]
 
 
 async def test_many_at_once_are_each_granted_once(worker, other):

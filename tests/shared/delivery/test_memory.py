@@ -72,6 +72,16 @@ async def test_it_recognises_what_it_settled_while_redis_was_away(proxy_and_work
     assert (recollection.outcomes, recollection.is_whole) == ({"": SENT}, True)
 
 
+async def test_what_it_put_off_for_all_devices_is_put_off_for_each(proxy_and_worker):
+    proxy, worker = proxy_and_worker
+    before, meanwhile = notification(), notification()
+    await worker.settle([(before, "", SENT)])
+    await settled_without_redis(proxy, worker, meanwhile)
+    for message in (before, meanwhile):
+        ruling = await worker.apply(message, "phone", version=7, on_unknown="resend")
+        assert (ruling.verdict, ruling.outcome, ruling.device) == ("settled", SENT, "")
+
+
 async def test_others_learn_of_it_when_redis_is_back(proxy_and_worker, cache):
     """Else they would wait for a worker that lives and has long been done."""
     proxy, worker = proxy_and_worker
