@@ -31,6 +31,7 @@ from shared.schemas.vocabulary import OnUnknown
 from shared.schemas.wire import NotificationMessage
 
 _RENEW_SECONDS = 2.0
+_AGAIN_SECONDS = 0.5
 
 # KEYS: claim, profile, and the mark that the message's batch is cancelled, if it has a batch.
 # ARGV: device, owner, lease key prefix, the profile's version, TTL (s), what to do with a send
@@ -132,6 +133,17 @@ class Licences(Background):
         with contextlib.suppress(CacheUnavailable):
             await self._pay()
             await self._cache.command("DEL", lease_key(self._cache, self._owner))
+
+    async def can_be_had(self, patience: float) -> bool:
+        """Whether Redis takes claims; waits for that, at most `patience` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while True:
+                    with contextlib.suppress(CacheUnavailable):
+                        await self._renew()
+                        return True
+                    await asyncio.sleep(_AGAIN_SECONDS)
+        return False
 
     async def apply(
         self, message: NotificationMessage, device: str, *, version: int, on_unknown: OnUnknown

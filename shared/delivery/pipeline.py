@@ -6,41 +6,36 @@ profile → may we? → template → content → slot and turn → licence → p
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-import structlog
-
+from shared.delivery.attempt import UNKNOWN, Attempts, doubtful
 from shared.delivery.channel import Address, ChannelKind
 from shared.delivery.decision import refusal, too_late
 from shared.delivery.judgement import Judge
-from shared.delivery.licence import Licences
-from shared.delivery.outcome import Dead, Deferred, Outcome, Retry, Sent, Skipped
+from shared.delivery.licence import Licences, Ruling
+from shared.delivery.outcome import Dead, Deferred, Outcome, Retry, Skipped
 from shared.delivery.people import People
 from shared.delivery.pool import ProviderPool, Turn
-from shared.delivery.provider import Receipt
 from shared.delivery.recollection import BUSY_SECONDS
 from shared.delivery.templates import Templates
-from shared.errors import CarillonError, NeighbourUnavailable, ProviderError, TokenInvalid
+from shared.errors import CarillonError
 from shared.messaging.topology import lane
 from shared.observability import discretion
-from shared.rendering import RenderingError
 from shared.schemas.profile import Profile
 from shared.schemas.vocabulary import Mode, Reason
 from shared.schemas.wire import NotificationMessage
 
-log = structlog.get_logger()
-
 Content = TypeVar("Content")
 
 _LATER_SECONDS = 2.0
-_DIED = "a worker died while it sent this"
-_UNKNOWN = Dead(reason=Reason.OUTCOME_UNKNOWN, detail=_DIED)
+_PATIENCE_SECONDS = 30.0
+_MOST_RETURNS = 20
 
 
 class NotNow(CarillonError):
-    """No provider can be used: the message is left as it is, in its queue."""
+    """It cannot be told now, or no provider can be used: the message goes back to its queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +58,16 @@ class _Ready:
         return next((a for a in self.addresses if a.device == device), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """One message on its way: what may have been sent before needs a claim to go out."""
+
+    message: NotificationMessage
+    begin: Callable[[], None]
+    needs_claim: bool
+    is_alone: bool = True
+
+
 class Pipeline(Generic[Content]):
     """The path of one message through one channel; holds no state of any message."""
 
@@ -81,28 +86,44 @@ class Pipeline(Generic[Content]):
         self._licences = licences
         self._pool = pool
         self._judge = judge
+        self._attempts = Attempts(pool, people, judge)
 
     async def deliver(
-        self, message: NotificationMessage, begin: Callable[[], None] = lambda: None
+        self,
+        message: NotificationMessage,
+        begin: Callable[[], None] = lambda: None,
+        *,
+        returns: int = 0,
     ) -> list[Result]:
         """What became of each copy; raises NotNow when nothing was begun.
 
-        Until `begin` is called nobody outside knows of it, and it may be cancelled.
+        Until `begin` is called nobody outside knows of it, and it may be cancelled. `returns` is
+        how often it was in a worker's hands before.
         """
         if self._pool.is_out:
             raise NotNow
+        errand = _Errand(message, begin, needs_claim=await self._needs_claim(returns))
         if message.sensitive is None:
             await self._learn_secrets(message)
         try:
             ready = await self._decide(message)
         except Exception as error:  # noqa: BLE001 - judged, and logged when it is a bug
-            return await self._unsent(message, self._judged(error, message))
+            return await self._unsent(message, self._attempts.judged(error, message))
         if not isinstance(ready, _Ready):
             return await self._unsent(message, ready)
-        several = len(ready.addresses) > 1
-        sends = [self._deliver_to(message, ready, a, begin, several) for a in ready.addresses]
+        errand = replace(errand, is_alone=len(ready.addresses) == 1)
+        sends = [self._deliver_to(errand, ready, address) for address in ready.addresses]
         results = await asyncio.gather(*sends)
         return list({result.device: result for result in results}.values())
+
+    async def _needs_claim(self, returns: int) -> bool:
+        """Whether it must not go out while nobody can tell if it went out before.
+
+        It waits for Redis, but not for ever: a repeat does less harm than silence.
+        """
+        if not 0 < returns < _MOST_RETURNS:
+            return False
+        return await self._licences.can_be_had(_PATIENCE_SECONDS)
 
     async def _unsent(self, message: NotificationMessage, outcome: Outcome) -> list[Result]:
         """The results of a message for which nothing is sent now, whatever the reason.
@@ -134,7 +155,7 @@ class Pipeline(Generic[Content]):
     def _with_doubt(self, outcome: Outcome, message: NotificationMessage) -> Outcome:
         """The outcome of a delivery that a worker died over before."""
         is_held = self._judge.rule(message) == "hold"
-        return _UNKNOWN if is_held else _doubtful(outcome, takes=2)
+        return UNKNOWN if is_held else doubtful(outcome, takes=2)
 
     async def _learn_secrets(self, message: NotificationMessage) -> None:
         """Whatever becomes of it: what is no secret can be shown and kept."""
@@ -172,60 +193,44 @@ class Pipeline(Generic[Content]):
             return addresses
         return [address for address in addresses if address.device in message.devices]
 
-    async def _deliver_to(
-        self,
-        message: NotificationMessage,
-        ready: _Ready,
-        address: Address,
-        begin: Callable[[], None],
-        several: bool,
-    ) -> Result:
-        device = address.device
+    async def _deliver_to(self, errand: _Errand, ready: _Ready, address: Address) -> Result:
+        message, device = errand.message, address.device
         try:
             on_lane = lane(message.channel, message.priority)
             async with self._pool.slots[on_lane]:
-                self._check_pool(several=several)
+                self._check_pool(errand)
                 turn = None if message.mode is Mode.TEST else await self._pool.turn(on_lane)
-                self._check_pool(several=several)
-                begin()
+                self._check_pool(errand)
+                errand.begin()
                 if ended := too_late(message, datetime.now(UTC)):
                     return Result(device, ended)
-                return await self._send(message, ready, address, turn)
+                return await self._send(errand, ready, address, turn)
         except NotNow:
             raise
         except Exception as error:  # noqa: BLE001 - judged, and logged when it is a bug
-            outcome = self._judged(error, message)
+            outcome = self._attempts.judged(error, message)
         return await self._instead(message, device, outcome)
 
-    def _check_pool(self, *, several: bool) -> None:
+    def _check_pool(self, errand: _Errand) -> None:
         """A lone copy that nothing was done for can wait in its queue."""
-        if self._pool.is_out and not several:
+        if self._pool.is_out and errand.is_alone:
             raise NotNow
 
     async def _send(
-        self,
-        message: NotificationMessage,
-        ready: _Ready,
-        address: Address,
-        turn: Turn[Content] | None,
+        self, errand: _Errand, ready: _Ready, address: Address, turn: Turn[Content] | None
     ) -> Result:
         """Sends under a licence; a profile that changed meanwhile is decided on again."""
-        device = address.device
+        message, device = errand.message, address.device
         while True:
             content = self._channel.compose(ready.fields, message, address)
-            ruling = await self._licences.apply(
-                message, device, version=ready.version, on_unknown=self._judge.rule(message)
-            )
+            ruling = await self._ruling(errand, ready, device)
             if ruling.verdict == "settled" and ruling.outcome is not None:
                 return Result(ruling.device, ruling.outcome)
             if ruling.verdict == "unknown":
-                return Result(device, _UNKNOWN)
+                return Result(device, UNKNOWN)
             if ruling.verdict == "granted":
-                sent = await self._attempt(message, content, address, turn, ruling.takes)
+                sent = await self._attempts.make(message, content, address, turn, ruling.takes)
                 return Result(device, sent)
-            if ruling.verdict == "busy":
-                await asyncio.sleep(BUSY_SECONDS)
-                continue
             decided = (
                 Skipped(reason=Reason.CANCELLED)
                 if ruling.verdict == "cancelled"
@@ -239,59 +244,22 @@ class Pipeline(Generic[Content]):
             ready, address = decided, current
             if ruling.verdict == "unclaimed":
                 content = self._channel.compose(ready.fields, message, address)
-                return Result(device, await self._attempt(message, content, address, turn, 1))
+                return Result(device, await self._attempts.make(message, content, address, turn, 1))
 
-    async def _attempt(
-        self,
-        message: NotificationMessage,
-        content: Content,
-        address: Address,
-        turn: Turn[Content] | None,
-        takes: int,
-    ) -> Outcome:
-        """Hands the content to a provider. Each worker that died over it was an attempt too."""
-        tried = message.model_copy(update={"attempt": message.attempt + takes - 1})
-        if not self._judge.allows(tried.attempt):
-            return _UNKNOWN.model_copy(update={"takes": takes})
-        try:
-            receipt = await self._transmit(message, content, address.device, turn)
-        except Exception as error:  # noqa: BLE001 - judged, and logged when it is a bug
-            # Without an id it is no device of the user's: it stood in place of them.
-            if isinstance(error, TokenInvalid) and address.target and address.target.id:
-                await self._people.report_dead(
-                    message.user_id, address.target.id, address.target.value
-                )
-            outcome = self._judged(error, tried)
-            return outcome if takes == 1 else _doubtful(outcome, takes)
-        return _sent(receipt, takes)
-
-    async def _transmit(
-        self,
-        message: NotificationMessage,
-        content: Content,
-        device: str,
-        turn: Turn[Content] | None,
-    ) -> Receipt:
-        if turn is None:
-            return Receipt("simulated")
-        key = f"{message.id}.{message.generation}"
-        return await self._pool.send(content, key=f"{key}.{device}" if device else key, turn=turn)
-
-    def _judged(self, error: Exception, message: NotificationMessage) -> Outcome:
-        if not isinstance(error, ProviderError | NeighbourUnavailable | RenderingError):
-            log.error("unexpected error in a delivery", id=str(message.id), exc_info=error)
-        provider = getattr(error, "provider", None)
-        return self._judge.outcome(error, message, datetime.now(UTC), provider)
-
-
-def _doubtful(outcome: Outcome, takes: int) -> Outcome:
-    """The outcome, and that an earlier send may have arrived."""
-    said = f"{outcome.detail}; {_DIED}" if outcome.detail else _DIED
-    return outcome.model_copy(update={"takes": takes, "detail": said})
-
-
-def _sent(receipt: Receipt, takes: int) -> Sent:
-    detail = "sent again: the outcome of an earlier send is unknown" if takes > 1 else None
-    return Sent(
-        provider=receipt.provider, message_id=receipt.message_id, takes=takes, detail=detail
-    )
+    async def _ruling(self, errand: _Errand, ready: _Ready, device: str) -> Ruling:
+        """What the licence says, once no other worker has it in hand."""
+        message, needs_claim = errand.message, errand.needs_claim
+        on_unknown = self._judge.rule(message)
+        while True:
+            ruling = await self._licences.apply(
+                message, device, version=ready.version, on_unknown=on_unknown
+            )
+            if ruling.verdict == "busy":
+                await asyncio.sleep(BUSY_SECONDS)
+            elif ruling.verdict != "unclaimed" or not needs_claim:
+                return ruling
+            elif errand.is_alone:
+                raise NotNow
+            else:
+                needs_claim = False
+                await self._licences.can_be_had(_PATIENCE_SECONDS)

@@ -64,7 +64,9 @@ class Reception:
         secrets = Secrets(message.variables, message.sensitive)
         discretion.keep(secrets)
         try:
-            results = await self._pipeline.deliver(message, delivery.begin)
+            results = await self._pipeline.deliver(
+                message, delivery.begin, returns=delivery.returns or delivery.redelivered
+            )
         except NotNow:
             await delivery.release()
             return

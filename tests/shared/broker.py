@@ -105,6 +105,12 @@ class Broker:
         properties.setdefault("message_id", uuid4().hex)
         await target.publish(aio_pika.Message(body, **properties), routing_key)
 
+    async def give_back(self, queue: str) -> None:
+        """Takes the next message of a queue and returns it, as a worker does that ends."""
+        waiting = await self._channel.get_queue(queue, ensure=False)
+        message = await waiting.get(timeout=DEADLINE_SECONDS)
+        await message.nack(requeue=True)
+
     async def make_full(self, key: str, *, room: int) -> None:
         """A queue behind a key that refuses what is more than `room` messages."""
         queue = await self._channel.declare_queue(

@@ -18,6 +18,11 @@ class Lane:
         outgoing = to_lane(message)
         await self._broker.put(outgoing.routing_key, outgoing.body)
 
+    async def put_again(self, message) -> None:
+        """The same, and it was in a worker's hands before."""
+        await self.put(message)
+        await self._broker.give_back("email.queue")
+
     async def report(self) -> OutcomeReport:
         while not self._reports:
             batch = await self._broker.take("status.queue")
