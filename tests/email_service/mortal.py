@@ -64,12 +64,12 @@ def around(kind: type, method: str, *, before: Any = None, after: Any = None) ->
 def make_mortal(folder: Path) -> None:
     deliver = Pipeline.deliver
 
-    async def held_until_told(self: Any, message: Any, *rest: Any) -> Any:
+    async def held_until_told(self: Any, message: Any, *rest: Any, **named: Any) -> Any:
         (folder / str(message.id)).touch()
         while not (folder / "go").exists():  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0.02)
         doom.append(message.variables["dies_at"])
-        return await deliver(self, message, *rest)
+        return await deliver(self, message, *rest, **named)
 
     def before_publishing(messages: list[Any]) -> None:
         if any(message.exchange == STATUS for message in messages):
