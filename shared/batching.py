@@ -18,8 +18,9 @@ class Gatherer(Generic[Item, Result]):
 
     `work` takes a gathering and returns one result, or one exception, for each item in order; an
     exception that it raises is told to all of them. While `max_running` gatherings are under way,
-    later calls wait and form the next one, of at most `max_items`. A call that finds `max_waiting`
-    before it raises Overloaded at once.
+    later calls wait and form the next one, of at most `max_items`. Where a call's work is quick
+    beside what a gathering costs, `every` (seconds) keeps a pace: from the begin of a gathering
+    to that of the next. A call that finds `max_waiting` before it raises Overloaded at once.
     """
 
     def __init__(
@@ -29,11 +30,14 @@ class Gatherer(Generic[Item, Result]):
         max_items: int = 500,
         max_running: int = 2,
         max_waiting: int = 10_000,
+        every: float = 0.0,
     ) -> None:
         self._work = work
         self._max_items = max_items
         self._max_running = max_running
         self._max_waiting = max_waiting
+        self._every = every
+        self._next_at = 0.0
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._pump_is_due = False
@@ -55,7 +59,13 @@ class Gatherer(Generic[Item, Result]):
 
     def _pump(self) -> None:
         self._pump_is_due = False
+        loop = asyncio.get_running_loop()
         while self._waiting and len(self._running) < self._max_running:
+            if loop.time() < self._next_at:
+                self._pump_is_due = True
+                loop.call_at(self._next_at, self._pump)
+                return
+            self._next_at = loop.time() + self._every
             size = min(len(self._waiting), self._max_items)
             gathering = [self._waiting.popleft() for _ in range(size)]
             task = asyncio.create_task(self._do(gathering))
@@ -64,7 +74,8 @@ class Gatherer(Generic[Item, Result]):
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._pump()
+        if not self._pump_is_due:
+            self._pump()
 
     async def _do(self, gathering: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

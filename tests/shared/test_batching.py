@@ -84,3 +84,24 @@ async def test_a_full_gatherer_refuses_at_once_and_takes_again():
     gate.set()
     assert await asyncio.gather(*begun, *waiting) == [0, 1, 0, 1, 2]
     assert await small(9) == 9
+
+
+async def test_a_pace_lets_gatherings_grow_and_a_lone_call_go_at_once():
+    began = []
+
+    async def work(items):
+        began.append((asyncio.get_running_loop().time(), len(items)))
+        return items
+
+    paced = Gatherer(work, every=0.05)
+    start = asyncio.get_running_loop().time()
+    assert await paced(0) == 0
+    assert asyncio.get_running_loop().time() - start < 0.04
+    later = []
+    for n in range(1, 6):
+        later.append(asyncio.create_task(paced(n)))
+        await asyncio.sleep(0.002)
+    assert await asyncio.gather(*later) == [1, 2, 3, 4, 5]
+    (first_at, _), (second_at, size) = began
+    assert size == 5
+    assert second_at - first_at >= 0.049
