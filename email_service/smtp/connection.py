@@ -8,13 +8,15 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator
-from typing import Self
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from typing import Self, cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from email_service.smtp import replies
 from email_service.smtp.account import SmtpAccount
+from email_service.smtp.conversation import Conversation, Reply
 from shared.errors import (
     ContentRejected,
     OutcomeUnknown,
@@ -25,7 +27,7 @@ from shared.errors import (
     RecipientRejected,
 )
 
-_READY_FOR_DATA = 354
+_GO_ON = 354
 _GOODBYE_SECONDS = 2.0
 _LAST_REPLY_PATIENCE = 2
 """A server that has the whole email may take its time: how many timeouts that is."""
@@ -45,8 +47,11 @@ class WornOut(ConnectionLost):
 class SmtpConnection:
     """An open, logged-in conversation. Times are seconds on the monotonic clock."""
 
-    def __init__(self, client: SMTP, account: SmtpAccount) -> None:
-        self._client = client
+    def __init__(
+        self, conversation: Conversation, extensions: Collection[str], account: SmtpAccount
+    ) -> None:
+        self._conversation = conversation
+        self._extensions = extensions
         self._account = account
         self.opened_at = self.used_at = time.monotonic()
         self.emails = 0
@@ -68,16 +73,19 @@ class SmtpConnection:
         except BaseException:
             client.close()
             raise
-        return cls(client, account)
+        if client.transport is None:
+            raise ConnectionLost("the mail server hung up after the greeting")
+        transport = cast("asyncio.Transport", client.transport)
+        return cls(Conversation(transport), set(client.esmtp_extensions), account)
 
     @property
     def is_open(self) -> bool:
-        return self._client.is_connected
+        return self._conversation.is_open
 
     async def check(self, sender: str, *, utf8: bool) -> None:
         """Has the server take the sender of an email that is not sent; raises a ProviderError."""
-        await self._announce(sender, 0, utf8=utf8)
-        await self._command(replies.CONNECT, b"RSET")
+        await self._command(self._announcement(sender, 0, utf8=utf8))
+        await self._command(_RESET)
 
     async def send(self, sender: str, recipient: str, source: bytes, *, utf8: bool) -> None:
         """Returns when the server has taken the email; raises a ProviderError.
@@ -87,99 +95,128 @@ class SmtpConnection:
         """
         self.emails += 1
         try:
-            async with _with_patience(self._account):
-                await self._introduce(sender, recipient, len(source), utf8=utf8)
+            await self._introduce(sender, recipient, len(source), utf8=utf8)
             await self._hand_over(source)
         except _ABOUT_THE_EMAIL:
             await self._reset()
             raise
         except ConnectionLost as error:
-            self._client.close()
+            self.drop()
             if self.emails > 1:
                 raise WornOut(str(error), retry_after=error.retry_after) from error
             raise
         except BaseException:
-            self._client.close()
+            self.drop()
             raise
         finally:
             self.used_at = time.monotonic()
 
     def drop(self) -> None:
         """Hangs up."""
-        self._client.close()
+        self._conversation.hang_up()
 
     async def close(self) -> None:
         """Says goodbye, for a moment at most."""
-        with contextlib.suppress(SMTPException, OSError):
-            await self._client.quit(timeout=_GOODBYE_SECONDS)
-        self._client.close()
+        await self._conversation.exchange(b"QUIT\r\n", 1, _GOODBYE_SECONDS)
+        self.drop()
 
     async def _introduce(self, sender: str, recipient: str, size: int, *, utf8: bool) -> None:
-        await self._announce(sender, size, utf8=utf8)
-        await self._command(replies.RECIPIENT, b"RCPT", f"TO:<{recipient}>".encode())
-        await self._command(replies.DATA, b"DATA", wanted=_READY_FOR_DATA)
+        """All in one go where the server allows it: a round trip instead of three."""
+        commands = [
+            self._announcement(sender, size, utf8=utf8),
+            _Command(replies.RECIPIENT, f"RCPT TO:<{recipient}>".encode()),
+            _READY,
+        ]
+        async with _with_patience(self._account):
+            if "pipelining" in self._extensions:
+                await self._command(*commands)
+            else:
+                for command in commands:
+                    await self._command(command)
 
-    async def _announce(self, sender: str, size: int, *, utf8: bool) -> None:
-        options = self._options(size, utf8=utf8)
-        await self._command(replies.SENDER, b"MAIL", f"FROM:<{sender}>".encode(), *options)
-
-    def _options(self, size: int, *, utf8: bool) -> list[bytes]:
-        options = [b"SIZE=%d" % size] if self._client.supports_extension("size") else []
-        if utf8 and not self._client.supports_extension("smtputf8"):
+    def _announcement(self, sender: str, size: int, *, utf8: bool) -> "_Command":
+        if utf8 and "smtputf8" not in self._extensions:
             raise RecipientRejected("the mail server takes no addresses beyond ASCII")
-        return [*options, b"BODY=8BITMIME", b"SMTPUTF8"] if utf8 else options
+        line = f"MAIL FROM:<{sender}>"
+        if "size" in self._extensions:
+            line += f" SIZE={size}"
+        if utf8:
+            line += " BODY=8BITMIME SMTPUTF8"
+        return _Command(replies.SENDER, line.encode())
 
     async def _hand_over(self, source: bytes) -> None:
-        protocol = self._client.protocol
-        if protocol is None:
-            raise ConnectionLost("the mail server hung up before the email was sent")
         end = b".\r\n" if source.endswith(b"\r\n") else b"\r\n.\r\n"
-        try:
-            protocol.write(_LEADING_DOT.sub(b"..", source) + end)
-        except OSError as error:
-            raise ConnectionLost(str(error)) from error
-        try:
-            reply = await protocol.read_response(self._account.timeout * _LAST_REPLY_PATIENCE)
-        except TimeoutError as error:
-            raise self._silence() from error
-        except (SMTPException, OSError) as error:
-            raise OutcomeUnknown(f"no reply to the whole email: {error}") from error
+        written = _LEADING_DOT.sub(b"..", source) + end
+        patience = self._account.timeout * _LAST_REPLY_PATIENCE
+        if not self.is_open:
+            raise ConnectionLost("the mail server hung up before the email was sent")
+        answers, failure = await self._conversation.exchange(written, 1, patience)
+        if isinstance(failure, TimeoutError):
+            raise self._silence()
+        if failure is not None:
+            raise OutcomeUnknown(f"no reply to the whole email: {failure}") from failure
+        reply = answers[0]
         if reply.code // 100 in (4, 5):
-            raise self._refusal(replies.DATA, reply.code, reply.message)
+            raise self._refusal(replies.DATA, reply)
         if reply.code // 100 != 2:
-            raise OutcomeUnknown(f"an unreadable reply to the whole email: {reply}")
+            raise OutcomeUnknown(f"an unreadable reply to the whole email: {reply.text}")
 
     def _silence(self) -> ProviderUnavailable | OutcomeUnknown:
         """The final dot is the last to leave: while bytes wait here, the server lacks it."""
-        transport = self._client.transport
-        waiting = getattr(transport, "get_write_buffer_size", int)()
-        if waiting:
+        if waiting := self._conversation.unsent_bytes:
             return ProviderUnavailable(f"the mail server stopped reading, {waiting} bytes short")
         return OutcomeUnknown("the mail server has the whole email and does not reply")
 
-    async def _command(self, step: str, *words: bytes, wanted: int | None = None) -> None:
-        try:
-            reply = await self._client.execute_command(*words)
-        except SMTPResponseException as error:
-            raise self._refusal(step, error.code, error.message) from error
-        except TimeoutError as error:
-            raise ProviderUnavailable(f"the mail server is silent at {step}") from error
-        except OSError as error:
-            raise ConnectionLost(f"the mail server hung up at {step}: {error}") from error
-        if reply.code != wanted if wanted else reply.code // 100 != 2:
-            failure = self._refusal(step, reply.code, reply.message)
-            if reply.code == replies.GOING_AWAY:
-                raise ConnectionLost(str(failure), retry_after=failure.retry_after)
-            raise failure
+    async def _command(self, *commands: "_Command") -> None:
+        """Returns when the server agrees to all; else raises what its first refusal means."""
+        written = b"".join(command.line + b"\r\n" for command in commands)
+        answers, failure = await self._conversation.exchange(
+            written, len(commands), self._account.timeout
+        )
+        for command, reply in zip(commands, answers, strict=False):
+            if not command.is_granted_by(reply):
+                if failure is not None or answers[-1].code == _GO_ON:
+                    # It owes a reply, or waits for an email that it has just refused to take.
+                    self.drop()
+                raise self._refused(command, reply)
+        if failure is None:
+            return
+        step = commands[len(answers)].step
+        if isinstance(failure, TimeoutError):
+            raise ProviderUnavailable(f"the mail server is silent at {step}") from failure
+        raise ConnectionLost(f"the mail server hung up at {step}: {failure}") from failure
 
-    def _refusal(self, step: str, code: int, text: str) -> ProviderError:
-        return replies.refusal(step, code, text, self._account.prefix)
+    def _refused(self, command: "_Command", reply: Reply) -> ProviderError:
+        failure = self._refusal(command.step, reply)
+        if reply.code == replies.GOING_AWAY:
+            return ConnectionLost(str(failure), retry_after=failure.retry_after)
+        return failure
+
+    def _refusal(self, step: str, reply: Reply) -> ProviderError:
+        return replies.refusal(step, reply.code, reply.text, self._account.prefix)
 
     async def _reset(self) -> None:
-        try:
-            await self._command(replies.CONNECT, b"RSET")
-        except ProviderUnavailable:
-            self._client.close()
+        if self.is_open:
+            try:
+                await self._command(_RESET)
+            except ProviderUnavailable:
+                self.drop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A line of the conversation, without its end."""
+
+    step: str
+    line: bytes
+    wanted: int | None = None
+
+    def is_granted_by(self, reply: Reply) -> bool:
+        return reply.code == self.wanted if self.wanted else reply.code // 100 == 2
+
+
+_READY = _Command(replies.DATA, b"DATA", wanted=_GO_ON)
+_RESET = _Command(replies.CONNECT, b"RSET")
 
 
 @contextlib.asynccontextmanager

@@ -27,8 +27,12 @@ USUAL = {
 
 @dataclass
 class ScriptedServer:
-    """`script` maps a command (or GREETING, BODY) to a reply, HANG_UP or SILENCE; `once`, once."""
+    """`script` maps a command (or GREETING, BODY) to a reply, HANG_UP or SILENCE; `once`, once.
 
+    With `pipelining` it takes several commands in one go.
+    """
+
+    pipelining: bool = False
     script: dict[str, str] = field(default_factory=dict)
     once: dict[str, str] = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
@@ -52,6 +56,12 @@ class ScriptedServer:
             self._writers.discard(writer)
             writer.transport.abort()
 
+    def say_to_everyone(self, line: str) -> None:
+        """Unasked, and goes."""
+        for writer in self._writers:
+            writer.write(line.encode() + b"\r\n")
+            writer.close()
+
     def hang_up_on_everyone(self) -> None:
         for writer in self._writers:
             writer.transport.abort()
@@ -69,7 +79,15 @@ class ScriptedServer:
                 await self._reply(writer, "BODY")
 
     def _said(self, step: str) -> str:
-        return self.script.get(step) or USUAL.get(step) or "250 ok"
+        said = self.script.get(step) or USUAL.get(step) or "250 ok"
+        if step == "EHLO" and self.pipelining and said.startswith("250"):
+            return said.replace("\r\n", "\r\n250-PIPELINING\r\n", 1)
+        if step == "DATA" and "DATA" not in self.script and self._refuses_before_data():
+            return "503 5.5.1 nobody to send it to"
+        return said
+
+    def _refuses_before_data(self) -> bool:
+        return any(self.script.get(step, "250").startswith(("4", "5")) for step in ("MAIL", "RCPT"))
 
     async def _reply(self, writer, step: str) -> bool:
         said = self.once.pop(step, None) or self._said(step)
@@ -83,9 +101,9 @@ class ScriptedServer:
         return not said.startswith("421")
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    scripted = ScriptedServer()
+@pytest.fixture(params=["one at a time", "pipelining"])
+async def server(request) -> AsyncIterator[ScriptedServer]:
+    scripted = ScriptedServer(pipelining=request.param == "pipelining")
     listening = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
     scripted.port = listening.sockets[0].getsockname()[1]
     yield scripted

@@ -99,6 +99,57 @@ async def test_a_refused_email_leaves_the_connection_fit_for_the_next(server, pr
     assert "RSET" in server.heard
 
 
+async def test_several_commands_go_in_one_round_trip_where_the_server_allows_it(account_at):
+    came = []
+
+    async def converse(reader, writer) -> None:
+        writer.write(b"220 ready\r\n")
+        await reader.readline()
+        writer.write(b"250-here\r\n250 PIPELINING\r\n")
+        came.append(await reader.read(4096))
+        for reply in (b"250 ok\r\n25", b"0 ok\r\n354 go", b" on\r\n"):
+            writer.write(reply)
+            await asyncio.sleep(0.01)
+        came.append(await reader.readuntil(b"\r\n.\r\n"))
+        writer.write(b"250 taken\r\n")
+        writer.close()
+
+    listening = await asyncio.start_server(converse, "127.0.0.1", 0)
+    account = account_at(listening.sockets[0].getsockname()[1])
+    await SmtpProvider(account, connections=1).send(EMAIL, key="k")
+    assert [line.split(b" ")[0] for line in came[0].splitlines()] == [b"MAIL", b"RCPT", b"DATA"]
+    listening.close()
+    await listening.wait_closed()
+
+
+async def test_a_server_that_waits_for_an_email_that_it_refused_gets_none(server, provider):
+    server.script |= {"RCPT": "550 5.1.1 nobody", "DATA": "354 go on"}
+    with pytest.raises(RecipientRejected):
+        await provider.send(EMAIL, key="k")
+    server.script.clear()
+    await provider.send(EMAIL, key="k")
+    assert len(server.bodies) == 1
+    assert server.connections == 1 + server.pipelining
+
+
+async def test_a_reply_that_is_still_owed_is_nobody_elses(server, provider):
+    server.script |= {"RCPT": "550 5.1.1 nobody", "DATA": SILENCE}
+    with pytest.raises(RecipientRejected):
+        await provider.send(EMAIL, key="k")
+    server.script.clear()
+    await provider.send(EMAIL, key="k")
+    assert len(server.bodies) == 1
+    assert server.connections == 1 + server.pipelining
+
+
+async def test_a_goodbye_that_nobody_asked_for_costs_no_email(server, provider):
+    await provider.send(EMAIL, key="1")
+    server.say_to_everyone("421 4.4.2 idle for too long")
+    await until(lambda: server.open_now == 0)
+    await provider.send(EMAIL, key="2")
+    assert (server.connections, len(server.bodies)) == (2, 2)
+
+
 async def test_connections_are_reused_and_bounded(server, provider):
     await asyncio.gather(*(provider.send(EMAIL, key=str(n)) for n in range(20)))
     await provider.send(EMAIL, key="later")
