@@ -116,7 +116,7 @@ class Licences(Background):
         self._settle = cache.script(_SETTLE)
         self._memory = Memory()
         self.recall = Recollections(cache, self._owner, self._memory)
-        self._applications = Gatherer(self._apply, max_items=500, max_running=2)
+        self._applications = Gatherer(self._apply, max_items=500, max_running=1)
         self._claims = Claims(cache)
         self._some_are_missing = False
 

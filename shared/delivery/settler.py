@@ -50,7 +50,7 @@ class Settler:
         self._licences = licences
         self._publisher = publisher
         self._closing = asyncio.Event()
-        self.settle = Gatherer(self._settle, max_items=200, max_running=4)
+        self.settle = Gatherer(self._settle, max_items=200, max_running=4, every=0.02)
 
     async def open(self) -> None: ...
 
