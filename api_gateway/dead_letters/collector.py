@@ -59,9 +59,9 @@ class DeadLetterCollector:
         except (NewerVersion, DatabaseUnavailable) as error:
             log.warning("dead letter returned", detail=str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
-            await delivery.release()
+            delivery.release()
             return
-        await delivery.ack()
+        delivery.ack()
 
     async def _keep(self, delivery: Delivery) -> None:
         try:

@@ -42,9 +42,9 @@ class Collector:
         except (NewerVersion, DatabaseUnavailable) as error:
             log.warning("outcomes returned", detail=str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
-            await delivery.release()
+            delivery.release()
             return
-        await delivery.ack()
+        delivery.ack()
 
     async def _keep(self, body: bytes, delivery: Delivery) -> None:
         """Writes a batch down; an outcome that cannot be, is set aside without its neighbours."""

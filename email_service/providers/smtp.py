@@ -35,8 +35,11 @@ class SmtpProvider:
     async def probe(self) -> None:
         """Connects anew, logs in and has the sender taken."""
         sender = self._account.sender
-        async with self._connections.borrow(fresh=True) as connection:
+        connection = await self._connections.borrow(fresh=True)
+        try:
             await connection.check(sender.address, utf8=sender.needs_utf8)
+        finally:
+            self._connections.give_back(connection)
 
     async def send(self, content: EmailContent, *, key: str) -> Receipt:
         mark = message_id(content, key)
@@ -51,10 +54,9 @@ class SmtpProvider:
 
     async def _transmit(self, content: EmailContent, source: bytes, *, fresh: bool = False) -> None:
         sender, recipient = content.sender, content.recipient
-        async with self._connections.borrow(fresh=fresh) as connection:
-            await connection.send(
-                sender.address,
-                recipient.address,
-                source,
-                utf8=sender.needs_utf8 or recipient.needs_utf8,
-            )
+        utf8 = sender.needs_utf8 or recipient.needs_utf8
+        connection = await self._connections.borrow(fresh=fresh)
+        try:
+            await connection.send(sender.address, recipient.address, source, utf8=utf8)
+        finally:
+            self._connections.give_back(connection)

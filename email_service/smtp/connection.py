@@ -5,10 +5,9 @@ about the email; after the dot, a missing reply leaves it unknown.
 """
 
 import asyncio
-import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 from typing import Self, cast
 
@@ -95,7 +94,8 @@ class SmtpConnection:
         """
         self.emails += 1
         try:
-            await self._introduce(sender, recipient, len(source), utf8=utf8)
+            introduction = self._introduce(sender, recipient, len(source), utf8=utf8)
+            await _patiently(self._account, introduction)
             await self._hand_over(source)
         except _ABOUT_THE_EMAIL:
             await self._reset()
@@ -127,12 +127,11 @@ class SmtpConnection:
             _Command(replies.RECIPIENT, f"RCPT TO:<{recipient}>".encode()),
             _READY,
         ]
-        async with _with_patience(self._account):
-            if "pipelining" in self._extensions:
-                await self._command(*commands)
-            else:
-                for command in commands:
-                    await self._command(command)
+        if "pipelining" in self._extensions:
+            await self._command(*commands)
+        else:
+            for command in commands:
+                await self._command(command)
 
     def _announcement(self, sender: str, size: int, *, utf8: bool) -> "_Command":
         if utf8 and "smtputf8" not in self._extensions:
@@ -219,12 +218,14 @@ _READY = _Command(replies.DATA, b"DATA", wanted=_GO_ON)
 _RESET = _Command(replies.CONNECT, b"RSET")
 
 
-@contextlib.asynccontextmanager
-async def _with_patience(account: SmtpAccount) -> AsyncIterator[None]:
+async def _patiently(account: SmtpAccount, work: Awaitable[None]) -> None:
     """Ends what takes longer than the account is waited for; raises ProviderUnavailable."""
+    if account.patience is None:
+        await work
+        return
     try:
         async with asyncio.timeout(account.patience) as patience:
-            yield
+            await work
     except TimeoutError as error:
         if not patience.expired():
             raise
@@ -235,13 +236,17 @@ async def _with_patience(account: SmtpAccount) -> AsyncIterator[None]:
 
 async def _greet(client: SMTP, account: SmtpAccount) -> None:
     step = replies.CONNECT
+
+    async def converse() -> None:
+        nonlocal step
+        await client.connect()
+        await client.ehlo()
+        if account.user is not None:
+            step = replies.LOGIN
+            await client.login(account.user, account.password.get_secret_value())
+
     try:
-        async with _with_patience(account):
-            await client.connect()
-            await client.ehlo()
-            if account.user is not None:
-                step = replies.LOGIN
-                await client.login(account.user, account.password.get_secret_value())
+        await _patiently(account, converse())
     except SMTPResponseException as error:
         raise replies.refusal(step, error.code, error.message, account.prefix) from error
     except OSError as error:

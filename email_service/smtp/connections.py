@@ -1,10 +1,8 @@
 """A bounded set of connections to one account: opened when needed, kept while they are in use."""
 
 import asyncio
-import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator
 
 from email_service.smtp.account import SmtpAccount
 from email_service.smtp.connection import SmtpConnection
@@ -34,22 +32,26 @@ class SmtpConnections:
             await asyncio.gather(self._tidier, return_exceptions=True)
         await self._part_with([self._idle.popleft() for _ in range(len(self._idle))])
 
-    @contextlib.asynccontextmanager
-    async def borrow(self, *, fresh: bool = False) -> AsyncIterator[SmtpConnection]:
-        """A connection for one email, kept afterwards if it is still good.
+    async def borrow(self, *, fresh: bool = False) -> SmtpConnection:
+        """A connection for one email, to be given back in any case.
 
         `fresh` takes none that was used before. Raises ProviderUnavailable, ProviderMisconfigured.
         """
-        async with self._places:
+        await self._places.acquire()
+        try:
             connection = None if fresh else self._take()
-            connection = connection or await SmtpConnection.open(self._account)
-            try:
-                yield connection
-            finally:
-                if _is_good(connection):
-                    self._idle.append(connection)
-                else:
-                    connection.drop()
+            return connection or await SmtpConnection.open(self._account)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def give_back(self, connection: SmtpConnection) -> None:
+        """Keeps it, if it is still good."""
+        if _is_good(connection):
+            self._idle.append(connection)
+        else:
+            connection.drop()
+        self._places.release()
 
     def _take(self) -> SmtpConnection | None:
         """The one used last, so that those beyond the need grow old."""

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import hiredis
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
@@ -41,7 +42,13 @@ class _Pool(BlockingConnectionPool):
     def make_connection(self) -> AbstractConnection:
         connection: AbstractConnection = super().make_connection()  # type: ignore[no-untyped-call]
         connection.register_connect_callback(self.greet)  # type: ignore[no-untyped-call]
+        connection.pack_command = _packed  # type: ignore[method-assign]
         return connection
+
+
+def _packed(*words: Any) -> list[bytes]:
+    """The library does in Python what hiredis does in a fiftieth of the time."""
+    return [hiredis.pack_command(words)]
 
 
 class Cache:
@@ -110,11 +117,12 @@ class Cache:
 
     async def ping(self) -> None:
         """Raises CacheUnavailable when Redis does not answer; passes the breaker by."""
-        async with self._translated(), asyncio.timeout(self._timeout):
-            try:
-                await self._execute("PING")
-            except RestartedError:
-                await self._execute("PING")
+        with self._translated():
+            async with asyncio.timeout(self._timeout):
+                try:
+                    await self._execute("PING")
+                except RestartedError:
+                    await self._execute("PING")
 
     def key(self, kind: str, ident: object) -> str:
         """Name of a cached value, good until Redis restarts; CacheUnavailable before it was met."""
@@ -168,11 +176,12 @@ class Cache:
     @asynccontextmanager
     async def _reaching(self) -> AsyncIterator[None]:
         run_id = self._run_id
-        async with self._translated():
+        with self._translated():
             if self._breaker.state != "closed":
                 raise BreakerOpen(self.name, self._breaker.retry_after)
-            async with self._breaker.guard(), answered_within(self._timeout):
-                yield
+            with self._breaker.guard():
+                async with answered_within(self._timeout):
+                    yield
                 if run_id is not None and self._run_id != run_id:
                     raise RestartedError("Redis was restarted meanwhile")
 
@@ -183,16 +192,12 @@ class Cache:
     async def _probe(self) -> None:
         while self._breaker.state != "closed":
             await asyncio.sleep(max(self._breaker.retry_after, _SHORTEST_PAUSE_SECONDS))
-            with contextlib.suppress(CacheUnavailable):
-                async with (
-                    self._translated(),
-                    self._breaker.guard(),
-                    answered_within(self._timeout),
-                ):
+            with contextlib.suppress(CacheUnavailable), self._translated(), self._breaker.guard():
+                async with answered_within(self._timeout):
                     await self._execute("PING")
 
-    @asynccontextmanager
-    async def _translated(self) -> AsyncIterator[None]:
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except ResponseError as error:

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import structlog
@@ -128,7 +128,7 @@ class Member(Generic[Content]):
         if not self.is_usable:
             raise BreakerOpen(self.name, self.breaker.retry_after)
         call = object()
-        async with self._noted(), self.breaker.guard():
+        with self._noted(), self.breaker.guard():
             self._under_way[call] = self._clock()
             try:
                 return await _timed(self._provider, content, key)
@@ -140,7 +140,7 @@ class Member(Generic[Content]):
         try:
             # A probe that gets through proves less than a message does: it ends a pause, but in
             # good times it does not begin the count of failures anew.
-            async with self._noted(), self.breaker.guard(heals=False):
+            with self._noted(), self.breaker.guard(heals=False):
                 await self._provider.probe()
         except (ProviderError, BreakerOpen) as error:
             log.warning("probe failed", provider=self.name, detail=str(error))
@@ -165,8 +165,8 @@ class Member(Generic[Content]):
         growing = backoff(tries, base=base, cap=self._recovery_seconds) if tries else 0.0
         return max(_SHORTEST_PAUSE_SECONDS, self.breaker.retry_after, growing, asked)
 
-    @asynccontextmanager
-    async def _noted(self) -> AsyncIterator[None]:
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
         """Remembers what is wrong with the provider, or that nothing is."""
         try:
             yield

@@ -111,7 +111,9 @@ class Pipeline(Generic[Content]):
             return await self._unsent(message, self._attempts.judged(error, message))
         if not isinstance(ready, _Ready):
             return await self._unsent(message, ready)
-        errand = replace(errand, is_alone=len(ready.addresses) == 1)
+        if len(ready.addresses) == 1:
+            return [await self._deliver_to(errand, ready, ready.addresses[0])]
+        errand = replace(errand, is_alone=False)
         sends = [self._deliver_to(errand, ready, address) for address in ready.addresses]
         results = await asyncio.gather(*sends)
         return list({result.device: result for result in results}.values())

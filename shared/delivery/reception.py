@@ -1,8 +1,6 @@
 """Where deliveries come in: read, delivered, settled; each notification by one task at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -50,14 +48,13 @@ class Reception:
             await self._hand_on(delivery, letter)
         else:
             with correlation.correlated(message.correlation_id):
-                async with self._alone(message):
-                    await self._deliver(delivery, message)
+                await self._when_alone(delivery, message)
 
     async def _hand_on(self, delivery: Delivery, letter: Outgoing) -> None:
         """What this process cannot read goes on byte for byte; raises BrokerUnavailable."""
         delivery.begin()
         await self._publisher.publish_one(letter)
-        await delivery.ack()
+        delivery.ack()
 
     async def _deliver(self, delivery: Delivery, message: NotificationMessage) -> None:
         started_at = datetime.now(UTC)
@@ -68,21 +65,20 @@ class Reception:
                 message, delivery.begin, returns=delivery.returns or delivery.redelivered
             )
         except NotNow:
-            await delivery.release()
+            delivery.release()
             return
         delivery.begin()
         told = message.model_copy(update={"sensitive": secrets.names})
         await self._settler.settle(Settlement(delivery, told, results, started_at))
 
-    @asynccontextmanager
-    async def _alone(self, message: NotificationMessage) -> AsyncIterator[None]:
+    async def _when_alone(self, delivery: Delivery, message: NotificationMessage) -> None:
         """A copy that arrives after a reconnection waits for the one still in hand."""
         key = (message.id, message.generation, message.hop)
         while (other := self._in_hand.get(key)) is not None:
             await other.wait()
         done = self._in_hand[key] = asyncio.Event()
         try:
-            yield
+            await self._deliver(delivery, message)
         finally:
             del self._in_hand[key]
             done.set()

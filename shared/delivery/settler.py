@@ -71,7 +71,7 @@ class Settler:
             if isinstance(planned, Plan)
         ]
         for settlement, _ in settled:
-            await settlement.delivery.ack()
+            settlement.delivery.ack()
         for settlement, planned in settled:
             _count(settlement.message, planned, now)
         return [None if isinstance(planned, Plan) else planned for planned in plans]

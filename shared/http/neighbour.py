@@ -9,8 +9,8 @@ answer we cannot read       NeighbourMisunderstood: a bug in one of the two serv
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -104,13 +104,14 @@ class Neighbour:
         """
         content = question.model_dump_json().encode()
         headers = {"content-type": "application/json"}
-        async with self._guarded(), self._reaching(self._timeout), self._places_to_ask:
-            try:
-                response = await self._send("POST", path, content=content, headers=headers)
-            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-                response = await self._send("POST", path, content=content, headers=headers)
-            if response.is_server_error:
-                raise self._unavailable(f"answered {response.status_code}")
+        with self._guarded():
+            async with self._reaching(self._timeout), self._places_to_ask:
+                try:
+                    response = await self._send("POST", path, content=content, headers=headers)
+                except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                    response = await self._send("POST", path, content=content, headers=headers)
+                if response.is_server_error:
+                    raise self._unavailable(f"answered {response.status_code}")
         return self._read(path, response, answer)
 
     async def request(
@@ -134,10 +135,11 @@ class Neighbour:
         seconds = timeout or self._timeout
         self._passed_on += 1
         try:
-            async with self._guarded(), self._reaching(seconds), self._places_to_pass_on:
-                return await self._send(
-                    method, path, params=params, content=content, headers=headers
-                )
+            with self._guarded():
+                async with self._reaching(seconds), self._places_to_pass_on:
+                    return await self._send(
+                        method, path, params=params, content=content, headers=headers
+                    )
         finally:
             self._passed_on -= 1
 
@@ -171,10 +173,10 @@ class Neighbour:
         prefix = self._base_url.raw_path.rstrip(b"/")
         return self._base_url.copy_with(raw_path=prefix + path.encode("ascii"))
 
-    @asynccontextmanager
-    async def _guarded(self) -> AsyncIterator[None]:
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            async with self._breaker.guard():
+            with self._breaker.guard():
                 yield
         except BreakerOpen as error:
             raise self._unavailable("paused after repeated failures") from error

@@ -1,4 +1,4 @@
-"""Consuming: the only place that touches deliveries; handlers see a Delivery and settle it."""
+"""Consuming: handlers see a Delivery and answer it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -6,9 +6,12 @@ from functools import partial
 from typing import Any
 
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractChannel
+from aiormq import Channel
+from aiormq.abc import DeliveredMessage
 
 from shared.errors import BrokerUnavailable
+from shared.messaging.delivery import Answers, Delivery
 from shared.messaging.failures import tolerated, translated
 from shared.messaging.link import Link, close
 from shared.observability.metrics import IN_FLIGHT
@@ -18,50 +21,6 @@ log = structlog.get_logger()
 _RETRY_SECONDS = 1.0
 _ANSWER_SECONDS = 2.0
 """How long RabbitMQ has to answer: it may be gone, or frozen."""
-
-
-class Delivery:
-    """One message in our hands until it is acked or released, whichever comes first."""
-
-    def __init__(self, message: AbstractIncomingMessage, queue: str) -> None:
-        self._message = message
-        self.queue = queue
-        self.body = message.body
-        self.headers: dict[str, Any] = dict(message.headers or {})
-        self.message_id = message.message_id
-        self.redelivered = bool(message.redelivered)
-        returns = self.headers.get("x-delivery-count", 0)
-        self.returns = returns if isinstance(returns, int) else 0
-        """How often RabbitMQ got it back, for whatever cause."""
-        self.has_begun = False
-        self._settling: asyncio.Future[None] | None = None
-
-    def begin(self) -> None:
-        """From here on it is finished, and not returned for a pause or the end of the process."""
-        self.has_begun = True
-
-    async def ack(self) -> None:
-        """It is done. If the connection is gone, RabbitMQ delivers it again."""
-        await self._settle(self._message.ack)
-
-    async def release(self) -> None:
-        """Back to the queue, for this worker or another."""
-        await self._settle(partial(self._message.nack, requeue=True))
-
-    async def _settle(self, tell: Callable[[], Awaitable[None]]) -> None:
-        """Has RabbitMQ told once, also if whoever waits for it is ended meanwhile.
-
-        Else the message would stay in the hands of a process that has forgotten it, for as long
-        as its AMQP channel lives.
-        """
-        if self._settling is None:
-            self._settling = asyncio.ensure_future(_told(tell))
-        await asyncio.shield(self._settling)
-
-
-async def _told(tell: Callable[[], Awaitable[None]]) -> None:
-    with tolerated():
-        await tell()
 
 
 Handler = Callable[[Delivery], Awaitable[None]]
@@ -90,6 +49,7 @@ class Consumer:
         self._unwanted = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._channel: AbstractChannel | None = None
+        self._answers: Answers | None = None
         self._handling: dict[asyncio.Task[None], Delivery] = {}
         self._consuming = False
         self._in_flight = IN_FLIGHT.labels(queue)
@@ -108,7 +68,7 @@ class Consumer:
         await self._stop()
         await self._return(list(self._handling))
         if self._channel is not None:
-            await close(self._channel)
+            await self._close(self._channel)
 
     async def ping(self) -> None:
         if self._wanted.is_set() and not self._consuming:
@@ -137,44 +97,55 @@ class Consumer:
             except BrokerUnavailable as error:
                 log.warning("consumer interrupted", queue=self._queue, detail=str(error))
             if self._channel is not None:
-                await close(self._channel)
+                await self._close(self._channel)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _close(self, channel: AbstractChannel) -> None:
+        if self._answers is not None:
+            self._answers.write()
+        await close(channel)
 
     async def _use(self, channel: AbstractChannel) -> None:
         """Consumes while it is wanted, until the AMQP channel closes."""
         with translated("cannot consume"):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await channel.set_qos(prefetch_count=self._prefetch)
-                queue = await channel.get_queue(self._queue, ensure=False)
+                bare = await channel.get_underlay_channel()
+        assert isinstance(bare, Channel)  # noqa: S101 - for the type checker
+        self._answers = Answers(bare)
         closed = asyncio.ensure_future(_until_closed(channel))
         try:
             while not closed.done():
                 await _first(closed, self._wanted)
                 if not closed.done():
-                    await self._consume(queue, closed)
+                    await self._consume(bare, self._answers, closed)
         finally:
             closed.cancel()
 
-    async def _consume(self, queue: AbstractQueue, closed: asyncio.Future[None]) -> None:
+    async def _consume(
+        self, channel: Channel, answers: Answers, closed: asyncio.Future[None]
+    ) -> None:
+        # The library would make a message and a task of its own of each delivery.
+        receive = partial(self._receive, answers)
         self._consuming = True
         tag = None
         try:
             with translated("cannot consume"):
                 async with asyncio.timeout(_ANSWER_SECONDS):
-                    tag = await queue.consume(self._receive)
+                    tag = (await channel.basic_consume(self._queue, receive)).consumer_tag
             await _first(closed, self._unwanted)
         finally:
             self._consuming = False
             try:
                 if tag is not None and not closed.done():
-                    await _cancel(queue, tag)
+                    await _cancel(channel, tag)
             finally:
                 await self._return(self._not_begun())
 
-    async def _receive(self, message: AbstractIncomingMessage) -> None:
-        delivery = Delivery(message, self._queue)
+    async def _receive(self, answers: Answers, message: DeliveredMessage) -> None:
+        delivery = Delivery(message, self._queue, answers)
         if not self._consuming:
-            await delivery.release()
+            delivery.release()
             return
         task = asyncio.create_task(self._handle(delivery))
         self._handling[task] = delivery
@@ -195,7 +166,7 @@ class Consumer:
             log.exception("handler failed", queue=self._queue)
             await asyncio.sleep(_RETRY_SECONDS)
         finally:
-            await delivery.release()
+            delivery.release()
 
     def _not_begun(self) -> list[asyncio.Task[None]]:
         return [task for task, delivery in self._handling.items() if not delivery.has_begun]
@@ -208,7 +179,7 @@ class Consumer:
         await asyncio.gather(*returned, return_exceptions=True)
         for delivery in returned.values():
             # A task that was cancelled before its first step has done nothing at all.
-            await delivery.release()
+            delivery.release()
 
 
 async def _first(future: asyncio.Future[None], event: asyncio.Event) -> None:
@@ -226,7 +197,7 @@ async def _until_closed(channel: AbstractChannel) -> None:
         await channel.closed()
 
 
-async def _cancel(queue: AbstractQueue, tag: str) -> None:
+async def _cancel(channel: Channel, tag: str) -> None:
     with tolerated():
         async with asyncio.timeout(_ANSWER_SECONDS):
-            await queue.cancel(tag)
+            await channel.basic_cancel(tag)

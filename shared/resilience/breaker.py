@@ -1,8 +1,8 @@
 """A circuit breaker for asyncio: after failures in a row nobody tries, then one probes."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Literal, TypeVar
 
 import structlog
@@ -89,11 +89,11 @@ class Breaker:
 
     async def call(self, function: Callable[[], Awaitable[Result]]) -> Result:
         """Awaits `function()` inside `guard`."""
-        async with self.guard():
+        with self.guard():
             return await function()
 
-    @asynccontextmanager
-    async def guard(self, *, heals: bool = True) -> AsyncIterator[None]:
+    @contextmanager
+    def guard(self, *, heals: bool = True) -> Iterator[None]:
         """Lets its block run and learns from how it ends; raises BreakerOpen instead of running.
 
         Without `heals` a success closes an open breaker, and leaves the count of a closed one as

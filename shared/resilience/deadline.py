@@ -1,33 +1,35 @@
 """A deadline for a far side that does not count our own slowness against it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 _TURNS = 3
 
 
-@asynccontextmanager
-async def answered_within(seconds: float) -> AsyncIterator[None]:
+class answered_within:  # noqa: N801 - reads as a statement: `async with answered_within(2):`
     """Raises TimeoutError when the block takes longer.
 
     Where the process itself was busy past the deadline, an answer may have come long ago and be
     unread. So the loop turns a few times more, which reads what has come, and takes no time
     where nothing has.
     """
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as timeout:
-        handle: asyncio.Handle
 
-        def turn(left: int) -> None:
-            nonlocal handle
-            if left:
-                handle = loop.call_soon(turn, left - 1)
-            else:
-                timeout.reschedule(loop.time())
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(None)
+        self._loop = asyncio.get_running_loop()
+        self._handle: asyncio.Handle | None = None
 
-        handle = loop.call_later(seconds, turn, _TURNS)
-        try:
-            yield
-        finally:
-            handle.cancel()
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+        self._handle = self._loop.call_later(self._seconds, self._turn, _TURNS)
+
+    async def __aexit__(self, *raised: object) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        await self._timeout.__aexit__(*raised)
+
+    def _turn(self, left: int) -> None:
+        if left:
+            self._handle = self._loop.call_soon(self._turn, left - 1)
+        else:
+            self._timeout.reschedule(self._loop.time())

@@ -35,13 +35,12 @@ def breaker(clock):
 
 
 async def fail(breaker, error=Down):
-    with pytest.raises(error):
-        async with breaker.guard():
-            raise error("no")
+    with pytest.raises(error), breaker.guard():
+        raise error("no")
 
 
 async def succeed(breaker):
-    async with breaker.guard():
+    with breaker.guard():
         pass
 
 
@@ -124,12 +123,12 @@ async def test_it_stays_open_for_as_long_as_the_far_side_asks(clock):
 async def test_a_call_that_does_not_heal_leaves_the_count_and_closes_what_is_open(breaker, clock):
     for _ in range(2):
         await fail(breaker)
-        async with breaker.guard(heals=False):
+        with breaker.guard(heals=False):
             pass
     await fail(breaker)
     assert breaker.state == "open"
     clock.now += 60
-    async with breaker.guard(heals=False):
+    with breaker.guard(heals=False):
         pass
     assert breaker.state == "closed"
 
@@ -240,7 +239,7 @@ async def test_changes_are_logged_and_measured(clock):
         clock.now += 60
         await fail(breaker)
         clock.now += 60
-        async with breaker.guard():
+        with breaker.guard():
             assert gauge() == 0.5
         assert gauge() == 0
     told = [entry["event"] for entry in logs if entry["log_level"] != "debug"]
