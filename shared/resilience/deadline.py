@@ -1,6 +1,7 @@
 """A deadline for a far side that does not count our own slowness against it."""
 
 import asyncio
+from types import TracebackType
 
 _TURNS = 3
 
@@ -23,10 +24,15 @@ class answered_within:  # noqa: N801 - reads as a statement: `async with answere
         await self._timeout.__aenter__()
         self._handle = self._loop.call_later(self._seconds, self._turn, _TURNS)
 
-    async def __aexit__(self, *raised: object) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        await self._timeout.__aexit__(*raised)
+        await self._timeout.__aexit__(kind, error, trace)
 
     def _turn(self, left: int) -> None:
         if left:
