@@ -7,7 +7,7 @@ from typing import Self
 
 import idna
 
-_LOCAL_PART = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029\"(),:;<>@\[\]\\]{1,64}")
+_LOCAL_PART = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff\"(),:;<>@\[\]\\]{1,64}")
 _DOMAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

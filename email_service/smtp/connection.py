@@ -5,7 +5,6 @@ about the email; after the dot, a missing reply leaves it unknown.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ _LAST_REPLY_PATIENCE = 2
 """A server that has the whole email may take its time: how many timeouts that is."""
 
 _ABOUT_THE_EMAIL = (ProviderDeclined, RecipientRejected, ContentRejected)
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
 class ConnectionLost(ProviderUnavailable):
@@ -145,7 +143,7 @@ class SmtpConnection:
 
     async def _hand_over(self, source: bytes) -> None:
         end = b".\r\n" if source.endswith(b"\r\n") else b"\r\n.\r\n"
-        written = _LEADING_DOT.sub(b"..", source) + end
+        written = _with_dots_doubled(source) + end
         patience = self._account.timeout * _LAST_REPLY_PATIENCE
         if not self.is_open:
             raise ConnectionLost("the mail server hung up before the email was sent")
@@ -256,3 +254,9 @@ async def _greet(client: SMTP, account: SmtpAccount) -> None:
             f"{account.place} does not do what is asked, "
             f"check {account.prefix}_TLS and {account.prefix}_USER: {error}"
         ) from error
+
+
+def _with_dots_doubled(source: bytes) -> bytes:
+    """No line of an email may pass for its end (RFC 5321, 4.5.2)."""
+    doubled = source.replace(b"\n.", b"\n..")
+    return b"." + doubled if doubled.startswith(b".") else doubled

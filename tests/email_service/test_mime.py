@@ -78,7 +78,7 @@ def test_invariant_a_subject_is_read_as_it_was_written(subject):
     assert not message.defects
 
 
-@given(name=st.text(line_text_characters, max_size=10))
+@given(name=st.text(line_text_characters, max_size=80))
 def test_a_name_is_read_as_it_was_written(name):
     message = read(content(sender=Mailbox.of("hello@carillon.example", name.strip())))
     [address] = message["From"].addresses
@@ -113,6 +113,62 @@ def test_every_copy_of_a_delivery_has_the_same_message_id():
     assert first["Message-ID"] == "<0190.1@carillon.example>"
     assert read(content(), "0190.2")["Message-ID"] != first["Message-ID"]
     assert first["Date"].datetime == NOW
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n", "\r\n ", "\0", "\u2028"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        lambda evil: {"subject": evil},
+        lambda evil: {"sender": Mailbox("hello", "carillon.example", evil)},
+        lambda evil: {"recipient": Mailbox(evil, "example.com")},
+        lambda evil: {"recipient": Mailbox("ada", evil, "Ada")},
+        lambda evil: {"headers": {"Auto-Submitted": evil}},
+    ],
+)
+def test_invariant_nothing_breaks_out_of_its_header(changes, end):
+    """Invariant: no line end leaves a header, wherever it came in."""
+    email = content(**changes(f"a{end}Bcc: eve@example.com"))
+    with pytest.raises(ValueError, match=r"not a header|beyond ASCII"):
+        assemble(email, "<k@carillon.example>", NOW)
+
+
+def test_a_value_with_its_own_syntax_is_ascii():
+    with pytest.raises(ValueError, match="beyond ASCII"):
+        headers.structured("X-A", "é")
+
+
+@given(subject=line_text, name=st.text(line_text_characters, max_size=80))
+def test_header_lines_are_short(subject, name):
+    sender = Mailbox.of("hello@carillon.example", name.strip())
+    source = assemble(content(sender=sender, subject=subject), "<k@carillon.example>", NOW)
+    head = source.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert all(len(line) <= (76 if b"=?" in line else 78) for line in head)
+
+
+@pytest.mark.parametrize("subject", ["x" * 400, "é" * 200, "ascii words " * 30 + "end", "鐘" * 99])
+def test_a_long_subject_is_folded(subject):
+    source = assemble(content(subject=subject), "<k@carillon.example>", NOW)
+    assert max(map(len, source.partition(b"\r\n\r\n")[0].split(b"\r\n"))) <= 78
+    assert str(message_from_bytes(source, policy=default)["Subject"]) == subject
+
+
+def test_a_short_subject_stays_on_its_line():
+    assert b"Subject: Hello Ada\r\n" in assemble(content(subject="Hello Ada"), "<k@x>", NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("They ring.\n" * 99, "7bit"),
+        ("a" * 998, "7bit"),
+        ("a" * 999, "quoted-printable"),
+        ("Les cloches sonnent à midi.\n" * 9, "quoted-printable"),
+        ("鐘が鳴る。\n" * 9, "base64"),
+    ],
+)
+def test_a_body_is_readable_where_it_can_be(text, encoding):
+    assert read(content(text=text))["Content-Transfer-Encoding"] == encoding
 
 
 def test_a_lone_surrogate_breaks_nothing():
