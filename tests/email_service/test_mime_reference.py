@@ -106,7 +106,11 @@ def reading(source: bytes, policy) -> dict[str, object]:
             [(_name(one.display_name), _utf8(one.addr_spec)) for one in message[name].addresses]
             for name in ("From", "To")
         ],
-        "texts": [str(message[name]) for name in ("Subject", "Message-ID", "Auto-Submitted")],
+        "texts": [
+            # With SMTPUTF8 Python 3.11 may fold a subject before its first word.
+            _utf8(str(message[name])).strip()
+            for name in ("Subject", "Message-ID", "Auto-Submitted")
+        ],
         "date": message["Date"].datetime,
         "type": message.get_content_type(),
         "parts": [
