@@ -98,7 +98,7 @@ def accept(ground: Ground) -> Part:
 def collect(ground: Ground) -> Part:
     """The way back: outcomes and dead letters into their tables."""
     outcomes = Collector(ground.database, ground.publisher)
-    letters = DeadLetterCollector(ground.database)
+    letters = DeadLetterCollector(ground.database, ground.publisher)
     return Part(
         [
             Consumer(ground.consuming, STATUS_QUEUE, outcomes.receive, prefetch=_STATUS_PREFETCH),

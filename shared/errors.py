@@ -17,6 +17,7 @@ CarillonError
 │       └── NeighbourUnavailable   another service did not answer
 ├── EngineUnavailable        met inside a service, never shown to a client as such
 │   ├── BrokerUnavailable    RabbitMQ cannot be reached, or did not confirm
+│   │   └── NotTaken               it is there, and its queue is full or missing
 │   └── CacheUnavailable     Redis cannot be reached
 ├── BreakerOpen              not tried: the last calls failed
 └── ProviderError            what a provider said, or did not say
@@ -165,6 +166,10 @@ class EngineUnavailable(CarillonError):
 
 class BrokerUnavailable(EngineUnavailable):
     """RabbitMQ cannot be reached, or did not confirm in time."""
+
+
+class NotTaken(BrokerUnavailable):
+    """RabbitMQ is there and did not take this message: its queue is full, or missing."""
 
 
 class CacheUnavailable(EngineUnavailable):

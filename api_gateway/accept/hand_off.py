@@ -91,14 +91,14 @@ class HandOff(Background):
             self._something.clear()
             while batch := self._next():
                 try:
-                    if not await self._relay.publish(batch):
+                    if await self._relay.publish(batch):
                         await self._leave_to_relay(batch)
                 except DatabaseUnavailable:
                     self._clear()
             self._nothing.set()
 
     async def _leave_to_relay(self, batch: list[Written]) -> None:
-        """RabbitMQ is away: the relay is the one that waits for it."""
+        """RabbitMQ is away, or a queue full: the relay is the one that waits for it."""
         left = [*batch, *(one.message for one in (*self._waiting, *self._of_batches))]
         self._clear()
         await self._relay.give_back(left)

@@ -16,12 +16,13 @@ from api_gateway.status import ledger
 from shared.batching import Gatherer
 from shared.database import Database, is_refused, together_or_apart
 from shared.errors import DatabaseUnavailable
-from shared.messaging import Delivery
+from shared.messaging import Delivery, Publisher
 from shared.messaging.addressed import (
     OUTCOME_HEADER,
     NewerVersion,
     Unreadable,
     read_notification,
+    to_retry_as_found,
 )
 from shared.schemas.vocabulary import Reason, Status
 from shared.schemas.wire import NotificationMessage, OutcomeReport
@@ -48,19 +49,25 @@ class DeadLetter:
 class DeadLetterCollector:
     """The handler of `failed.queue`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, publisher: Publisher) -> None:
         self._database = database
+        self._publisher = publisher
         self._record = Gatherer(self._record_all, max_items=100, max_running=2)
 
     async def receive(self, delivery: Delivery) -> None:
         delivery.begin()
         try:
             await self._keep(delivery)
-        except (NewerVersion, DatabaseUnavailable) as error:
+        except DatabaseUnavailable as error:
             log.warning("dead letter returned", detail=str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
             delivery.release()
             return
+        except NewerVersion as error:
+            log.warning("dead letter of a newer contract version put off", detail=str(error))
+            await self._publisher.publish_one(
+                to_retry_as_found(delivery.body, delivery.headers, delivery.queue)
+            )
         delivery.ack()
 
     async def _keep(self, delivery: Delivery) -> None:
@@ -140,7 +147,7 @@ def _row(letter: DeadLetter) -> tuple[Any, ...]:
     return (
         message.id if message else None,
         message.generation if message else None,
-        None if message else letter.amqp_message_id,
+        None if message else storable(letter.amqp_message_id),
         message.user_id if message else None,
         message.batch_id if message else None,
         message.channel.value if message else None,

@@ -16,6 +16,7 @@ from shared.messaging.addressed import (
     outcomes_apart,
     read_outcomes,
     to_dead_letters_as_found,
+    to_retry_as_found,
 )
 from shared.schemas.vocabulary import Reason
 from shared.schemas.wire import OutcomeReport
@@ -39,11 +40,16 @@ class Collector:
         delivery.begin()
         try:
             await self._keep(delivery.body, delivery)
-        except (NewerVersion, DatabaseUnavailable) as error:
+        except DatabaseUnavailable as error:
             log.warning("outcomes returned", detail=str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
             delivery.release()
             return
+        except NewerVersion as error:
+            log.warning("outcomes of a newer contract version put off", detail=str(error))
+            await self._publisher.publish_one(
+                to_retry_as_found(delivery.body, delivery.headers, delivery.queue)
+            )
         delivery.ack()
 
     async def _keep(self, body: bytes, delivery: Delivery) -> None:

@@ -73,7 +73,7 @@ def to_retry_as_found(body: bytes, shown: Mapping[str, Any], found_in: str) -> O
     """Into a retry queue, byte for byte, from where it falls back into the queue it was found in.
 
     For a message that only another process can read: released, it would be delivered here again
-    at once, and RabbitMQ counts that.
+    at once, before all others, and RabbitMQ counts that.
     """
     own = {name: value for name, value in shown.items() if not name.startswith("x-")}
     tier = random.choice(RETRY_TIERS_MS[-1])  # noqa: S311 - jitter, not a secret

@@ -12,7 +12,7 @@ from aiormq.abc import DeliveredMessage
 
 from shared.errors import BrokerUnavailable
 from shared.messaging.delivery import Answers, Delivery
-from shared.messaging.failures import tolerated, translated
+from shared.messaging.failures import is_missing, tolerated, translated
 from shared.messaging.link import Link, close
 from shared.observability.metrics import IN_FLIGHT
 
@@ -28,6 +28,9 @@ Handler = Callable[[Delivery], Awaitable[None]]
 
 class Consumer:
     """Hands the messages of one queue to a handler, at most `prefetch` at a time.
+
+    When RabbitMQ ends the consuming, because the queue was deleted or lost its leader, it begins
+    anew as after a lost connection.
 
     A handler calls `Delivery.begin` when its message must be finished. Whenever consuming ends
     (a pause, the end of the process, a lost connection) what has not begun is returned at once,
@@ -96,6 +99,8 @@ class Consumer:
                 await self._use(self._channel)
             except BrokerUnavailable as error:
                 log.warning("consumer interrupted", queue=self._queue, detail=str(error))
+                if is_missing(error):
+                    self._link.mend()
             if self._channel is not None:
                 await self._close(self._channel)
             await asyncio.sleep(_RETRY_SECONDS)
@@ -113,7 +118,7 @@ class Consumer:
                 bare = await channel.get_underlay_channel()
         assert isinstance(bare, Channel)  # noqa: S101 - for the type checker
         self._answers = Answers(bare)
-        closed = asyncio.ensure_future(_until_closed(channel))
+        closed = asyncio.ensure_future(_until_over(channel, bare))
         try:
             while not closed.done():
                 await _first(closed, self._wanted)
@@ -192,9 +197,16 @@ async def _first(future: asyncio.Future[None], event: asyncio.Event) -> None:
         waiting.cancel()
 
 
-async def _until_closed(channel: AbstractChannel) -> None:
+async def _until_over(channel: AbstractChannel, bare: Channel) -> None:
+    """Returns when the channel is closed, or RabbitMQ has cancelled a consumer on it."""
+    cancelled = asyncio.Event()
+    bare.on_consumer_cancel_callbacks.add(lambda _: cancelled.set())
     with tolerated():
-        await channel.closed()
+        over = asyncio.ensure_future(channel.closed())
+        try:
+            await _first(over, cancelled)
+        finally:
+            over.cancel()
 
 
 async def _cancel(channel: Channel, tag: str) -> None:

@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import aio_pika
+import aiormq
 
 from shared.background import is_ending
 from shared.errors import BrokerUnavailable
+
+_MISSING = (aio_pika.exceptions.ChannelNotFoundEntity, aiormq.exceptions.PublishError)
+"""RabbitMQ knows no such exchange or queue, or no queue takes what was published."""
 
 _BROKEN = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
 
@@ -34,3 +38,12 @@ def tolerated() -> Iterator[None]:
             yield
     except BrokerUnavailable:
         return
+
+
+def is_missing(error: BaseException | None) -> bool:
+    """Whether the error, or what it comes from, says that a part of the topology is not there."""
+    while error is not None:
+        if isinstance(error, _MISSING):
+            return True
+        error = error.__cause__
+    return False

@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from shared.background import is_ending
 from shared.errors import BrokerUnavailable
-from shared.messaging.failures import tolerated, translated
+from shared.messaging.failures import is_missing, tolerated, translated
 from shared.messaging.topology import TOPOLOGY, Topology
 from shared.resilience.schedule import backoff
 
@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 1.0
+_DECLARE_SECONDS = 4 * _CONNECT_SECONDS
+_MENDED_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 10
 """A connection that went silent is given up after about three of these."""
 _BACKOFF_BASE, _BACKOFF_CAP = 0.2, 3.0
@@ -32,6 +34,8 @@ class Link:
 
     The library's own reconnecting connection waits a fixed time and restores topology that may
     have changed; here, whoever uses the link opens what it needs on each new connection.
+
+    The topology is declared on each new connection, and again when somebody has deleted a part.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Link:
         self._topology = topology
         self._connection: AbstractConnection | None = None
         self._connected = asyncio.Event()
+        self._incomplete = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._last_error = "not connected yet"
 
@@ -113,8 +118,16 @@ class Link:
         try:
             with translated("the AMQP channel broke"):
                 yield channel
+        except BrokerUnavailable as error:
+            if is_missing(error):
+                self.mend()
+            raise
         finally:
             await close(channel)
+
+    def mend(self) -> None:
+        """Has the topology declared again: somebody found a part of it missing."""
+        self._incomplete.set()
 
     async def _keep(self) -> None:
         failures = 0
@@ -136,7 +149,12 @@ class Link:
             self._connection = connection
             self._connected.set()
             log.info("connected to rabbitmq", link=self.name)
-            await lost.wait()
+            mending = asyncio.create_task(self._mend(connection))
+            try:
+                await lost.wait()
+            finally:
+                mending.cancel()
+                await asyncio.gather(mending, return_exceptions=True)
             self._connected.clear()
             self._connection = None
             self._last_error = "the connection was lost"
@@ -151,14 +169,28 @@ class Link:
                 client_properties={"connection_name": self.name},
             )
         try:
-            async with asyncio.timeout(4 * _CONNECT_SECONDS):
-                channel = await connection.channel(publisher_confirms=False)
-                await self._topology.declare(channel)
-                await channel.close()
+            await self._declare(connection)
         except BaseException:
             await connection.close()
             raise
         return connection
+
+    async def _declare(self, connection: AbstractConnection) -> None:
+        async with asyncio.timeout(_DECLARE_SECONDS):
+            channel = await connection.channel(publisher_confirms=False)
+            await self._topology.declare(channel)
+            await channel.close()
+
+    async def _mend(self, connection: AbstractConnection) -> None:
+        """Declares what is missing, whenever it is told to, for as long as the connection lasts."""
+        self._incomplete.clear()
+        while True:
+            await self._incomplete.wait()
+            self._incomplete.clear()
+            log.warning("a part of the topology is missing: declared again", link=self.name)
+            with tolerated():
+                await self._declare(connection)
+            await asyncio.sleep(_MENDED_SECONDS)
 
 
 def _loss_of(connection: AbstractConnection) -> asyncio.Event:

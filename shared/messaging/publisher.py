@@ -6,12 +6,12 @@ from itertools import count, islice
 from uuid import uuid4
 
 from aio_pika.abc import AbstractChannel
-from aiormq import Channel
+from aiormq import Channel, DeliveryError
 from aiormq.abc import ChannelFrame
 
-from shared.errors import BrokerUnavailable
+from shared.errors import BrokerUnavailable, NotTaken
 from shared.messaging.confirms import Confirms
-from shared.messaging.failures import translated
+from shared.messaging.failures import is_missing, translated
 from shared.messaging.link import Link
 from shared.messaging.outgoing import Outgoing
 
@@ -45,6 +45,7 @@ class Publisher:
         """One entry for each message, in order: None when RabbitMQ confirmed it.
 
         A failed entry may have been stored all the same (its confirm was lost): publish it again.
+        NotTaken says that it was not, and that the others may fare better.
         """
         if not messages:
             return []
@@ -66,6 +67,8 @@ class Publisher:
             failure = error
         finally:
             confirms.end(failure)
+        if any(map(is_missing, confirms.failures)):
+            self._link.mend()
         return [_translated(one) for one in confirms.failures]
 
     async def publish_one(self, message: Outgoing) -> None:
@@ -109,4 +112,5 @@ async def _write(channel: Channel, payload: bytes, confirms: Confirms) -> None:
 def _translated(failure: BaseException | None) -> BrokerUnavailable | None:
     if failure is None or isinstance(failure, BrokerUnavailable):
         return failure
-    return BrokerUnavailable(f"not confirmed: {failure!r}")
+    kind = NotTaken if isinstance(failure, DeliveryError) else BrokerUnavailable
+    return kind(f"not confirmed: {failure!r}")

@@ -7,6 +7,7 @@
                          ──failed──────────▶ failed.queue           dead letters
     notifications.retry  ──retry-delay=2000▶ retry.2000.queue ──(after 2.0 s)──▶ its own lane
     notifications.status ──outcome─────────▶ status.queue           what became of each
+    notifications.direct ──status──────────▶ status.queue           the same, put off before
 
 Every queue is a quorum queue: replicated where there are several nodes, and on disk everywhere.
 Arguments of a queue cannot change once it exists: a change here needs a new name.
@@ -57,13 +58,17 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A durable queue and the one binding that fills it."""
+    """A durable queue and the binding that fills it.
+
+    What comes back from a retry queue is bound too: it leaves that by `notifications.direct`.
+    """
 
     name: str
     exchange: str
     routing_key: str
     arguments: dict[str, Any] = field(default_factory=dict)
     binding: dict[str, Any] = field(default_factory=dict)
+    comes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ class Topology:
             await declared.bind(
                 exchanges[queue.exchange], queue.routing_key, arguments=queue.binding or None
             )
+            if queue.comes_back:
+                await declared.bind(exchanges[DIRECT], key_of(queue.name))
 
 
 def lane(channel: Channel, priority: Priority) -> str:
@@ -162,6 +169,6 @@ TOPOLOGY = Topology(
         *_lane_queues(),
         *_retry_queues(),
         Queue(FAILED_QUEUE, DIRECT, FAILED_KEY, _KEPT),
-        Queue(STATUS_QUEUE, STATUS, STATUS_KEY, _KEPT),
+        Queue(STATUS_QUEUE, STATUS, STATUS_KEY, _KEPT, comes_back=True),
     ),
 )

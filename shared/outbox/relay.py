@@ -10,7 +10,7 @@ import structlog
 
 from shared.background import Background, Job
 from shared.database import Database
-from shared.errors import ApiError, DatabaseUnavailable
+from shared.errors import ApiError, BrokerUnavailable, DatabaseUnavailable, NotTaken
 from shared.messaging import Publisher
 from shared.messaging.addressed import NewerVersion, Unreadable, read_notification, to_lane
 from shared.observability.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS
@@ -57,16 +57,17 @@ class Relay(Background):
         """Something new is due."""
         self._nudged.set()
 
-    async def publish(self, messages: Sequence[Written]) -> bool:
+    async def publish(self, messages: Sequence[Written]) -> list[BrokerUnavailable]:
         """Publishes messages whose rows are leased and deletes the rows that were confirmed.
 
-        False when RabbitMQ did not take all of them: their rows become due again by themselves.
+        What happened to those that RabbitMQ did not take: their rows become due again by
+        themselves.
         """
         answers = await self._publisher.publish([to_lane(m.message, m.body) for m in messages])
         confirmed = [m for m, failure in zip(messages, answers, strict=True) if failure is None]
         if confirmed:
             await self._tell(statements.DELETE, confirmed)
-        return len(confirmed) == len(messages)
+        return [failure for failure in answers if failure is not None]
 
     async def _run(self) -> None:
         failures = 0
@@ -93,7 +94,8 @@ class Relay(Background):
                 if not rows:
                     break
                 messages = _readable(rows)
-                if not await self.publish(messages):
+                failures = await self.publish(messages)
+                if failures and not _is_crowd(rows, failures):
                     await self.give_back(messages)
                     return False
         return True
@@ -125,6 +127,14 @@ class Relay(Background):
                 OUTBOX_ROWS.labels("scheduled").set(state["scheduled"])
                 OUTBOX_OLDEST_SECONDS.set(max(0.0, state["oldest"] or 0.0))
             await asyncio.sleep(_MEASURE_SECONDS)
+
+
+def _is_crowd(rows: Sequence[Any], failures: Sequence[BrokerUnavailable]) -> bool:
+    """Whether many wait for queues that take nothing, and others for these many.
+
+    They keep their lease, so that whoever stands behind them comes through.
+    """
+    return len(rows) == _BATCH and all(isinstance(one, NotTaken) for one in failures)
 
 
 def _readable(rows: list[Any]) -> list[Written]:

@@ -7,6 +7,7 @@ import pytest
 
 from api_gateway.accept import hand_off
 from api_gateway.accept.hand_off import HandOff
+from shared.errors import BrokerUnavailable
 from shared.outbox import Written
 from tests.shared.broker import notification
 
@@ -18,10 +19,10 @@ class Relays:
         self.published = []
         self.may_go_on = asyncio.Event()
 
-    async def publish(self, messages) -> bool:
+    async def publish(self, messages) -> list[BrokerUnavailable]:
         await self.may_go_on.wait()
         self.published += messages
-        return True
+        return []
 
 
 @pytest.fixture

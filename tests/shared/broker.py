@@ -105,6 +105,19 @@ class Broker:
         properties.setdefault("message_id", uuid4().hex)
         await target.publish(aio_pika.Message(body, **properties), routing_key)
 
+    async def delete_queue(self, queue: str) -> None:
+        """Deletes it with all that is in it, as a hand in the management UI does."""
+        await self._channel.queue_delete(queue)
+
+    async def delete_exchange(self, exchange: str) -> None:
+        """Deletes it with all its bindings."""
+        await self._channel.exchange_delete(exchange)
+
+    async def unbind(self, queue: str, exchange: str, key: str) -> None:
+        """Takes away what leads from an exchange into a queue."""
+        bound = await self._channel.get_queue(queue, ensure=False)
+        await bound.unbind(exchange, key)
+
     async def give_back(self, queue: str) -> None:
         """Takes the next message of a queue and returns it, as a worker does that ends."""
         waiting = await self._channel.get_queue(queue, ensure=False)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import MetaData
 
 from shared.database import Database
+from shared.errors import NotTaken
 from shared.messaging import Publisher
 from shared.outbox import Relay, Written, outbox_table, statements
 from shared.schemas.vocabulary import Priority
@@ -141,10 +142,20 @@ async def test_what_rabbitmq_does_not_take_stays(database, broker, relays):
     await broker._channel.queue_delete("email.queue")
     message = notification()
     await add(database, message, leased=timedelta(seconds=30))
-    assert not await relays[0].publish(
+    [failure] = await relays[0].publish(
         [Written.of(message), Written.of(notification(priority="high"))]
     )
+    assert isinstance(failure, NotTaken)
     assert await left(database) == 1
+
+
+async def test_many_that_a_full_queue_does_not_take_hold_up_no_others(database, broker, relays):
+    await broker.make_full("email", room=1)
+    for _ in range(1200):
+        await add(database, notification(), due=-timedelta(hours=1))
+    ident = await add(database, notification(channel="sms"))
+    await relays[0].open()
+    assert (await broker.take("sms.queue")).headers["notification-id"] == ident
 
 
 async def test_a_row_that_nobody_can_read_holds_up_nobody(database, broker, relays):
