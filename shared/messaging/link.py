@@ -20,7 +20,7 @@ log = structlog.get_logger()
 _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 1.0
 _DECLARE_SECONDS = 4 * _CONNECT_SECONDS
-_MENDED_SECONDS = 1.0
+_NOTICED_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 10
 """A connection that went silent is given up after about three of these."""
 _BACKOFF_BASE, _BACKOFF_CAP = 0.2, 3.0
@@ -186,11 +186,12 @@ class Link:
         self._incomplete.clear()
         while True:
             await self._incomplete.wait()
+            # A queue that is back at once is not noticed to have been gone by those who consumed.
+            await asyncio.sleep(_NOTICED_SECONDS)
             self._incomplete.clear()
             log.warning("a part of the topology is missing: declared again", link=self.name)
             with tolerated():
                 await self._declare(connection)
-            await asyncio.sleep(_MENDED_SECONDS)
 
 
 def _loss_of(connection: AbstractConnection) -> asyncio.Event:
