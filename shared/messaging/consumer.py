@@ -187,7 +187,7 @@ class Consumer:
             delivery.release()
 
 
-async def _first(future: asyncio.Future[None], event: asyncio.Event) -> None:
+async def _first(future: asyncio.Future[Any], event: asyncio.Event) -> None:
     """Returns when one of the two has happened."""
     waiting = asyncio.ensure_future(event.wait())
     either: list[asyncio.Future[Any]] = [future, waiting]
