@@ -4,6 +4,7 @@ import typer
 
 from carillon_client.cli import (
     api_keys,
+    batches,
     dead_letters,
     notifications,
     recover,
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (send, notifications, dead_letters, users, templates, api_keys, recover):
+for part in (send, notifications, batches, dead_letters, users, templates, api_keys, recover):
     app.add_typer(part.app)
 
 __all__ = ["app"]

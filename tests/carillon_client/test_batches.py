@@ -1,5 +1,6 @@
 """Batches from a Python program, against a running suite."""
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from carillon_client import Carillon
 from shared.schemas.batches import BatchState
 from shared.schemas.users import User
 from shared.schemas.vocabulary import Status
+from tests.carillon_client.conftest import Command
 from tests.processes import wait_until
 
 
@@ -58,3 +60,29 @@ def test_a_batch_of_notifications_with_a_key(carillon: Carillon, user: User, tem
 def test_exactly_one_form(carillon: Carillon) -> None:
     with pytest.raises(ValueError, match="either"):
         carillon.send_batch(channel="email", template_id="welcome")
+
+
+def test_on_the_command_line(
+    carillon: Carillon, command: Command, user: User, template: str
+) -> None:
+    name = f"dead-{uuid4().hex[:8]}"
+    nobody = carillon.users.create(username=name, email=f"{name}@example.com")
+    batch = carillon.send_batch(
+        recipients=[user.id, nobody.id],
+        channel="email",
+        template_id=template,
+        variables={"name": "Ada"},
+    )
+    words = ("batches", "show", batch.batch_id)
+    wait_until(lambda: "finished" in command(*words).output)
+    shown = command(*words).output
+    assert "recipient_rejected" in shown
+    assert json.loads(command(*words, "--json").stdout)["statuses"]["sent"] == 1
+    assert str(batch.batch_id) in command("batches", "list").output
+    retried = command("batches", "retry-failed", batch.batch_id)
+    assert (retried.exit_code, "1 redriven" in retried.output) == (0, True), retried.output
+    cancelled = command("batches", "cancel", batch.batch_id)
+    assert (cancelled.exit_code, "Cancelled" in cancelled.output) == (0, True)
+    unknown = command("batches", "show", uuid4())
+    assert unknown.exit_code == 1
+    assert "✗" in unknown.stderr
