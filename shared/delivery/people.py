@@ -25,7 +25,7 @@ class People:
     def __init__(self, cache: ProfileCache, user_service: Neighbour) -> None:
         self._cache = cache
         self._user_service = user_service
-        self._cached = Gatherer(self._look_up, max_items=500, max_running=4, every=0.02)
+        self._cached = Gatherer(self._look_up, max_items=500, max_running=4, every=0.01)
         self._fresh = Gatherer(self._ask, max_items=500, max_running=4)
 
     async def get(self, user_id: int) -> Profile | None:
