@@ -66,6 +66,7 @@ class Ground:
             self.templates,
             self.catalogue,
             self.cache,
+            self.memory,
             self.publishing,
             self.consuming,
             self.database,

@@ -6,14 +6,17 @@ there is time between the two, something may have gone out in it and nobody know
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from shared.background import Background, Job
 from shared.cache import Cache
 from shared.database import Database
 from shared.delivery.claims import CLAIM_TTL_SECONDS, Claims
+from shared.errors import CacheUnavailable
 from shared.messaging import Link
 from shared.messaging.mark import bears_mark, leave_mark
 
@@ -23,6 +26,7 @@ _ON_ITS_WAY = timedelta(minutes=1)
 
 _ABOUT_TO_BE_FORGOTTEN = timedelta(hours=1)
 _KEPT_SECONDS = 40 * 86_400  # longer than any notification lives
+_LOOK_AT_CLAIMS_SECONDS = 10.0
 
 _READ = "SELECT broker_mark, outcomes_until, now() AS now FROM reconciliation"
 _NOTE_MARK = "UPDATE reconciliation SET broker_mark = $1"
@@ -44,14 +48,28 @@ class Knowledge:
         return self.claims_since <= max(self.outcomes_until, accepted_at)
 
 
-class Memory:
-    """Keeps track of what RabbitMQ, Redis and PostgreSQL remember."""
+class Memory(Background):
+    """Keeps track of what RabbitMQ, Redis and PostgreSQL remember.
+
+    While open it sees to it that Redis notes since when it has all claims. It must begin before
+    anything is sent: a Redis that is first asked when its answer is needed knows of nothing yet.
+    """
+
+    name = "memory"
 
     def __init__(self, database: Database, link: Link, cache: Cache) -> None:
+        super().__init__()
         self._database = database
         self._link = link
         self._cache = cache
         self._claims = Claims(cache)
+
+    def jobs(self) -> Sequence[Job]:
+        return (self._look_at_claims,)
+
+    async def open(self) -> None:
+        await self._note_claims()
+        await super().open()
 
     async def knowledge(self, restored_from: datetime | None = None) -> Knowledge:
         """What is known now, if PostgreSQL was `restored_from` a backup of that moment.
@@ -102,6 +120,15 @@ class Memory:
             return None
         is_behind = datetime.fromtimestamp(float(remembered), UTC) - until > _ON_ITS_WAY
         return until if is_behind else None
+
+    async def _look_at_claims(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_AT_CLAIMS_SECONDS)
+            await self._note_claims()
+
+    async def _note_claims(self) -> None:
+        with contextlib.suppress(CacheUnavailable):
+            await self._claims.complete_since()
 
     def _key(self) -> str:
         return self._cache.durable_key("ledger", "outcomes-until")

@@ -1,8 +1,12 @@
 """What RabbitMQ and Redis remember, and how it is noticed that they do not."""
 
+import asyncio
+from datetime import UTC, datetime
+
 import pytest
 
 from api_gateway.memory import Memory
+from shared.delivery.claims import Claims
 from tests.api_gateway import engines
 from tests.api_gateway.reconciler.conftest import database
 from tests.shared.broker import Broker
@@ -38,3 +42,11 @@ async def test_an_empty_redis_knows_of_nothing_before(database, broker, cache):
     assert (await memory.knowledge()).claims_since == first
     await cache.command("FLUSHDB")
     assert (await memory.knowledge()).claims_since >= first
+
+
+async def test_a_gateway_has_redis_note_claims_from_its_start(start, cache, redis_url):
+    await start(REDIS_URL=redis_url)
+    await asyncio.sleep(1)  # Redis notes whole seconds
+    started_before = datetime.now(UTC)
+    await asyncio.sleep(1)
+    assert await Claims(cache).complete_since() < started_before
