@@ -72,6 +72,11 @@ def lease_key(cache: Cache, owner: str) -> str:
     return cache.durable_key("lease", owner)
 
 
+def complete_since_key(cache: Cache) -> str:
+    """Where it is noted since when all claims are there."""
+    return cache.durable_key("claims", "complete-since")
+
+
 class Claims:
     """Looks at claims, and takes none. Every method raises CacheUnavailable."""
 
@@ -99,6 +104,6 @@ class Claims:
         await self._remember(begin_anew=True)
 
     async def _remember(self, *, begin_anew: bool) -> datetime:
-        key = self._cache.durable_key("claims", "complete-since")
+        key = complete_since_key(self._cache)
         seconds: int = await self._complete_since([key], [_REMEMBERED_SECONDS, int(begin_anew)])
         return datetime.fromtimestamp(seconds, UTC)

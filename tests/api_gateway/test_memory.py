@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from api_gateway.memory import Memory
-from shared.delivery.claims import Claims
+from shared.delivery.claims import Claims, complete_since_key
 from tests.api_gateway import engines
 from tests.api_gateway.reconciler.conftest import database
-from tests.shared.broker import Broker
+from tests.shared.broker import Broker, until
 from tests.shared.delivery.conftest import broker, cache
 
 __all__ = ["broker", "cache", "database"]
@@ -44,9 +44,23 @@ async def test_an_empty_redis_knows_of_nothing_before(database, broker, cache):
     assert (await memory.knowledge()).claims_since >= first
 
 
+async def is_noted(cache):
+    return await cache.command("EXISTS", complete_since_key(cache)) == 1
+
+
 async def test_a_gateway_has_redis_note_claims_from_its_start(start, cache, redis_url):
     await start(REDIS_URL=redis_url)
-    await asyncio.sleep(1)  # Redis notes whole seconds
+    await until(lambda: is_noted(cache))
     started_before = datetime.now(UTC)
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # Redis notes whole seconds
     assert await Claims(cache).complete_since() < started_before
+
+
+async def test_after_redis_lost_everything_it_notes_anew(database, broker, cache, monkeypatch):
+    monkeypatch.setattr("api_gateway.memory._LOOK_AT_CLAIMS_SECONDS", 0.05)
+    memory = Memory(database, await broker.link("one"), cache)
+    await memory.open()
+    assert await is_noted(cache)
+    await cache.command("FLUSHDB")
+    await until(lambda: is_noted(cache))
+    await memory.close()

@@ -10,6 +10,7 @@ from api_gateway.columns import columns
 from api_gateway.partitions import lowest_id
 from shared.cache import Cache
 from shared.database import Database
+from shared.delivery.claims import complete_since_key
 from shared.outbox import statements as outbox
 from shared.outbox.rows import outbox_row
 from shared.schemas.wire import NotificationMessage
@@ -66,8 +67,7 @@ async def put_in_outbox(database: Database, message: NotificationMessage, due: d
 
 async def remember_claims(cache: Cache, since: datetime) -> None:
     """Redis has the claim of every send since then."""
-    key = cache.durable_key("claims", "complete-since")
-    await cache.command("SET", key, int(since.timestamp()))
+    await cache.command("SET", complete_since_key(cache), int(since.timestamp()))
 
 
 async def enqueued(database: Database) -> dict[UUID, NotificationMessage]:
