@@ -84,6 +84,15 @@ async def record(database: Database, reports: Sequence[OutcomeReport]) -> None:
         await ledger.record(connection, reports)
 
 
+async def redrives(connection: Any) -> list[int]:
+    """How often each notification was redriven into its second generation."""
+    rows = await connection.fetch("""
+        SELECT count(*) FROM notification_events
+        WHERE generation = 2 AND status = 'queued' GROUP BY notification_id
+    """)
+    return [row[0] for row in rows]
+
+
 async def row_of(database: Database, notification_id: UUID) -> dict[str, Any]:
     async with database.driver() as connection:
         query = "SELECT * FROM notifications WHERE id = $1"
